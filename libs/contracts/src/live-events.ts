@@ -1,0 +1,50 @@
+import type { BackupProgressView } from './backups.dto.js';
+import type { AgentStatus, BackupStatus, RestoreStatus } from './statuses.js';
+
+/**
+ * What people's sockets receive (default namespace, JWT in `auth.token`). Events carry ids, not rows: the page re-reads what it shows.
+ * Rooms: `user:<id>`, `workspace:<id>`.
+ */
+export interface BackupEvent {
+  readonly historyId: string;
+  readonly jobId: string;
+  readonly databaseId: string;
+  readonly status: BackupStatus;
+  readonly errorCode?: string;
+}
+
+export interface BackupProgressEvent extends BackupProgressView {
+  readonly historyId: string;
+  readonly jobId: string;
+}
+
+export interface RestoreEvent {
+  readonly restoreHistoryId: string;
+  readonly historyId: string;
+  readonly status: RestoreStatus;
+  readonly errorCode?: string;
+}
+
+export interface RestoreProgressEvent extends BackupProgressView {
+  readonly restoreHistoryId: string;
+}
+
+export interface AgentEvent {
+  readonly agentId: string;
+  readonly status: AgentStatus;
+}
+
+export interface ServerToPersonEvents {
+  'backup:started': (event: BackupEvent) => void;
+  'backup:progress': (event: BackupProgressEvent) => void;
+  'backup:completed': (event: BackupEvent) => void;
+  'backup:failed': (event: BackupEvent) => void;
+  'restore:started': (event: RestoreEvent) => void;
+  'restore:progress': (event: RestoreProgressEvent) => void;
+  'restore:completed': (event: RestoreEvent) => void;
+  'restore:failed': (event: RestoreEvent) => void;
+  'agent:status': (event: AgentEvent) => void;
+}
+
+/** People only listen so far. */
+export type PersonToServerEvents = Record<string, never>;

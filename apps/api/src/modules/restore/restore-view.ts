@@ -1,0 +1,25 @@
+import type { RestoreView } from '@rahatback/contracts';
+import type { Restore } from './restore.entity.js';
+
+export const toRestoreView = (restore: Restore, agentOnline: boolean): RestoreView => {
+  const running = restore.status === 'running';
+  return {
+    id: restore.id,
+    backupId: restore.backupId,
+    databaseId: restore.databaseId,
+    targetDatabase: restore.targetDatabase,
+    status: restore.status,
+    connection: running ? (agentOnline ? 'connected' : 'lost') : null,
+    startedAt: restore.startedAt.toISOString(),
+    completedAt: restore.completedAt?.toISOString() ?? null,
+    durationMs: restore.completedAt === null ? null : restore.completedAt.getTime() - restore.startedAt.getTime(),
+    progress: running ? restore.progress : null,
+    tablesTotal: restore.tablesTotal,
+    tablesEqual: restore.tablesEqual,
+    tables: restore.tables,
+    steps: restore.steps,
+    logTail: restore.logTail,
+    errorCode: restore.errorCode,
+    errorMessage: restore.errorMessage,
+  };
+};

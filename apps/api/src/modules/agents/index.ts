@@ -1,0 +1,10 @@
+export { AgentRow, type AgentState } from './agent.entity.js';
+export { CommandRow } from './command.entity.js';
+export { EnrolCodeRow } from './enrol-code.entity.js';
+export { LeaseRow } from './lease.entity.js';
+export { AgentDirectory } from './agent-directory.js';
+export { CommandOutbox, type NewCommand, type TerminalState } from './command-outbox.js';
+export { CommandReplies } from './command-replies.js';
+export { CommandResults, type CommandOutcome, type CommandResultHandler } from './command-results.js';
+export { LeaseService, type LeaseRef, type LeaseRequest } from './lease.service.js';
+export { AgentsModule } from './agents.module.js';

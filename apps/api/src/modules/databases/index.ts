@@ -1,0 +1,1 @@
+export { DatabaseRow } from './database.entity.js';

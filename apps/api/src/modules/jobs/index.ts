@@ -1,0 +1,1 @@
+export { JobRow } from './job.entity.js';

@@ -1,0 +1,1 @@
+export { StorageRow } from './storage.entity.js';

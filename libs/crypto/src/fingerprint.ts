@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto';
+import { wordlist } from '@scure/bip39/wordlists/english.js';
+import { fromBase64 } from './base64.js';
+import { CryptoError } from './crypto-error.js';
+import { RAW_KEY_SIZE } from './raw-keys.js';
+
+/** Raw base64 public keys: the agent's two and the server's command key. */
+export interface FingerprintKeys {
+  readonly signPublicKey: string;
+  readonly sealPublicKey: string;
+  readonly serverPublicKey: string;
+}
+
+const WORDS = 6;
+const BITS_PER_WORD = 11;
+
+/**
+ * Six words of the BIP-39 English list, separated by spaces: the first 66 bits of
+ * SHA-256("rahatback/1 fingerprint\0" | sign key | seal key | server key). Agent and console show it, a person compares. Deterministic.
+ * Throws KEYS_INVALID for a key that is not 32 bytes in base64.
+ */
+export const fingerprint = ({ signPublicKey, sealPublicKey, serverPublicKey }: FingerprintKeys): string => {
+  const hash = createHash('sha256').update('rahatback/1 fingerprint\0');
+  for (const publicKey of [signPublicKey, sealPublicKey, serverPublicKey]) {
+    const raw = fromBase64(publicKey, RAW_KEY_SIZE);
+    if (!raw) throw new CryptoError('KEYS_INVALID', 'A public key is 32 bytes in base64. Enrol the agent again.');
+    hash.update(raw);
+  }
+  // 72 bits hold the 66; the last six are dropped.
+  const bits = BigInt(`0x${hash.digest().toString('hex', 0, 9)}`) >> 6n;
+  const wordAt = (position: number): string => {
+    const shift = BigInt((WORDS - 1 - position) * BITS_PER_WORD);
+    return wordlist[Number((bits >> shift) & 0x7ffn)] ?? '';
+  };
+  return Array.from({ length: WORDS }, (_, position) => wordAt(position)).join(' ');
+};

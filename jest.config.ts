@@ -19,8 +19,8 @@ const swc = (parser: object) => [
 const config: Config = {
   testEnvironment: 'node',
   rootDir: '.',
-  roots: ['<rootDir>/apps', '<rootDir>/libs'],
-  testMatch: ['**/src/**/*.spec.ts', '**/src/**/*.int-spec.ts', '**/src/**/*.e2e-spec.ts'],
+  roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/tools'],
+  testMatch: ['**/{src,tools}/**/*.spec.ts', '**/src/**/*.int-spec.ts', '**/src/**/*.e2e-spec.ts'],
   modulePathIgnorePatterns: ['<rootDir>/.*/dist/', '<rootDir>/.*/\\.next/'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   testEnvironmentOptions: { customExportConditions: ['@rahatback/source', 'node', 'require', 'default'] },

@@ -1,1 +1,3 @@
-export { JobRow } from './job.entity.js';
+export { JobRow, type JobPassphrase } from './job.entity.js';
+export { JobDirectory } from './job-directory.js';
+export { JobsModule } from './jobs.module.js';

@@ -1,1 +1,4 @@
-export { StorageRow } from './storage.entity.js';
+export { StorageRow, type StorageSettings } from './storage.entity.js';
+export { StorageFactory, type OpenStorage } from './storage-factory.js';
+export { PartGate, type PartAttempt, type PartCheck } from './part-gate.js';
+export { StoragesModule } from './storages.module.js';

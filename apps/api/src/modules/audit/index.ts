@@ -1,0 +1,3 @@
+export { AuditModule } from './audit.module.js';
+export { AuditTrail } from './audit-trail.service.js';
+export type { AuditActor, AuditRecord } from './audit-trail.service.js';

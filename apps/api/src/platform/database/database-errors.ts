@@ -1,0 +1,38 @@
+import { AppError } from '@rahatback/contracts';
+
+const UNREACHABLE = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOENT',
+  'ETIMEDOUT',
+  'EPIPE',
+  '57P01', // admin_shutdown
+  '57P02', // crash_shutdown
+  '57P03', // cannot_connect_now
+  '53300', // too_many_connections
+  '08000',
+  '08003',
+  '08006',
+]);
+const LOST = /connection (terminated|timeout)|timeout exceeded when trying to connect|client has encountered a connection error/i;
+
+/** A PostgreSQL that is away becomes UNAVAILABLE (503); everything else stays what it is. */
+export function translateDatabaseError(error: unknown): unknown {
+  if (error instanceof AppError || !(error instanceof Error)) return error;
+  const code = sqlState(error);
+  if ((code !== undefined && UNREACHABLE.has(code)) || LOST.test(error.message)) {
+    return new AppError('UNAVAILABLE', 'The database cannot be reached right now. Try again in a few seconds.', undefined, {
+      cause: error,
+    });
+  }
+  return error;
+}
+
+/** The SQLSTATE or system code of a driver error, e.g. `23505` for a broken unique index. */
+export function sqlState(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : undefined;
+}
+
+export const isUniqueViolation = (error: unknown, constraint?: string): boolean =>
+  sqlState(error) === '23505' && (constraint === undefined || (error as { constraint?: unknown }).constraint === constraint);

@@ -1,0 +1,38 @@
+import type { IncomingMessage } from 'node:http';
+import type { DynamicModule } from '@nestjs/common';
+import { LoggerModule } from 'nestjs-pino';
+import type { DestinationStream } from 'pino';
+import { AppConfig } from '../config/app-config.js';
+import { correlationId } from './correlation.js';
+import { REDACTED_PATHS, redactUrl } from './redaction.js';
+
+/** Structured logs, one JSON line each, with the correlation id and without headers, bodies and tickets. */
+export function loggingModule(service: 'api' | 'worker', destination?: DestinationStream): DynamicModule {
+  return LoggerModule.forRootAsync({
+    inject: [AppConfig],
+    useFactory: (config: AppConfig) => ({
+      pinoHttp: {
+        level: config.logLevel,
+        base: { service, pid: process.pid },
+        ...(destination ? { stream: destination } : {}),
+        redact: { paths: [...REDACTED_PATHS], censor: '[redacted]' },
+        mixin: () => {
+          const id = correlationId();
+          return id === undefined ? {} : { correlationId: id };
+        },
+        quietReqLogger: true,
+        autoLogging: { ignore: (request: IncomingMessage) => /^\/(health|metrics)/.test(request.url ?? '') },
+        customLogLevel: (_request: unknown, response: { statusCode: number }, error?: Error) =>
+          error || response.statusCode >= 500 ? ('error' as const) : ('info' as const),
+        serializers: {
+          req: (request: { method: string; url: string; remoteAddress?: string }) => ({
+            method: request.method,
+            url: redactUrl(request.url),
+            remoteAddress: request.remoteAddress,
+          }),
+          res: (response: { statusCode: number }) => ({ statusCode: response.statusCode }),
+        },
+      },
+    }),
+  });
+}

@@ -1,0 +1,26 @@
+import { BullModule } from '@nestjs/bullmq';
+import { Global, Module } from '@nestjs/common';
+import { AppConfig } from '../config/app-config.js';
+import { RedisClients } from './redis-clients.js';
+import { JobQueue } from './job-queue.js';
+import { QUEUES } from './queues.js';
+import { redisOptions } from './redis-options.js';
+
+/** Processors start only where `BullRegistrar.register()` is called: in the worker. The API has the same graph and only adds jobs. */
+@Global()
+@Module({
+  imports: [
+    BullModule.forRootAsync({
+      inject: [AppConfig],
+      useFactory: (config: AppConfig) => ({
+        connection: { ...redisOptions(config.redisUrl), maxRetriesPerRequest: null },
+        prefix: 'rahatback',
+      }),
+      extraOptions: { manualRegistration: true },
+    }),
+    ...Object.values(QUEUES).map((name) => BullModule.registerQueue({ name })),
+  ],
+  providers: [RedisClients, JobQueue],
+  exports: [RedisClients, JobQueue, BullModule],
+})
+export class QueuesModule {}

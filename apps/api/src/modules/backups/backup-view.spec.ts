@@ -1,8 +1,8 @@
-import { Backup } from './backup.entity.js';
+import { BackupRow } from './backup.entity.js';
 import { toBackupView } from './backup-view.js';
 
-const rowOf = (change: Partial<Backup>): Backup =>
-  Object.assign(new Backup(), {
+const rowOf = (change: Partial<BackupRow>): BackupRow =>
+  Object.assign(new BackupRow(), {
     id: 'b',
     jobId: 'j',
     databaseId: 'd',

@@ -1,6 +1,6 @@
 import type { AttemptView, BackupDetailView, BackupView, RestoreStatus, StorageType } from '@rahatback/contracts';
-import type { BackupAttempt } from './backup-attempt.entity.js';
-import type { Backup } from './backup.entity.js';
+import type { BackupAttemptRow } from './backup-attempt.entity.js';
+import type { BackupRow } from './backup.entity.js';
 
 /** What a row needs from other tables to be shown. */
 export interface BackupSurroundings {
@@ -16,7 +16,7 @@ const rateOf = (bytes: number | null, durationMs: number | null): number | null 
 const iso = (at: Date | null): string | null => at?.toISOString() ?? null;
 
 /** An ended row keeps no progress and no connection: both speak of an agent at work. */
-export const toBackupView = (backup: Backup, around: BackupSurroundings): BackupView => {
+export const toBackupView = (backup: BackupRow, around: BackupSurroundings): BackupView => {
   const running = backup.status === 'running';
   const durationMs = backup.completedAt === null ? null : backup.completedAt.getTime() - backup.startedAt.getTime();
   return {
@@ -44,7 +44,7 @@ export const toBackupView = (backup: Backup, around: BackupSurroundings): Backup
   };
 };
 
-export const toAttemptView = (attempt: BackupAttempt): AttemptView => ({
+export const toAttemptView = (attempt: BackupAttemptRow): AttemptView => ({
   fence: attempt.fence,
   attempt: attempt.attempt,
   state: attempt.state,
@@ -57,7 +57,7 @@ export const toAttemptView = (attempt: BackupAttempt): AttemptView => ({
 });
 
 export const toBackupDetailView = (
-  backup: Backup,
+  backup: BackupRow,
   around: BackupSurroundings,
-  attempts: readonly BackupAttempt[],
+  attempts: readonly BackupAttemptRow[],
 ): BackupDetailView => ({ ...toBackupView(backup, around), attempts: attempts.map(toAttemptView) });

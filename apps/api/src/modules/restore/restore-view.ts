@@ -1,7 +1,7 @@
 import type { RestoreView } from '@rahatback/contracts';
-import type { Restore } from './restore.entity.js';
+import type { RestoreRow } from './restore.entity.js';
 
-export const toRestoreView = (restore: Restore, agentOnline: boolean): RestoreView => {
+export const toRestoreView = (restore: RestoreRow, agentOnline: boolean): RestoreView => {
   const running = restore.status === 'running';
   return {
     id: restore.id,

@@ -1,73 +1,28 @@
 import type { AttemptStep, BackupProgressView, ErrorCode, RestoreStatus, TableComparison } from '@rahatback/contracts';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-
-const bigintNumber = {
-  to: (value: number): number => value,
-  from: (value: string): number => Number(value),
-};
+import { bigintAsNumber } from '../../platform/database/columns.js';
 
 @Entity('restores')
-export class Restore {
-  @PrimaryColumn('uuid')
-  id: string;
-
-  @Column('uuid', { name: 'workspace_id' })
-  workspaceId: string;
-
-  @Column('uuid', { name: 'backup_id' })
-  backupId: string;
-
-  @Column('uuid', { name: 'database_id' })
-  databaseId: string;
-
-  @Column('uuid', { name: 'agent_id' })
-  agentId: string;
-
-  @Column('uuid', { name: 'command_id' })
-  commandId: string;
-
-  @Column('bigint', { transformer: bigintNumber })
-  fence: number;
-
-  @Column('text', { name: 'target_database' })
-  targetDatabase: string;
-
-  @Column('text')
-  status: RestoreStatus;
-
-  @Column('jsonb', { nullable: true })
-  progress: BackupProgressView | null;
-
-  @Column('jsonb')
-  steps: readonly AttemptStep[];
-
-  @Column('jsonb')
-  tables: readonly TableComparison[];
-
-  @Column('integer', { name: 'tables_total', nullable: true })
-  tablesTotal: number | null;
-
-  @Column('integer', { name: 'tables_equal', nullable: true })
-  tablesEqual: number | null;
-
-  @Column('text', { name: 'log_tail', nullable: true })
-  logTail: string | null;
-
-  @Column('text', { name: 'error_code', nullable: true })
-  errorCode: ErrorCode | null;
-
-  @Column('text', { name: 'error_message', nullable: true })
-  errorMessage: string | null;
-
-  @Column('uuid', { name: 'requested_by', nullable: true })
-  requestedBy: string | null;
-
-  @Column('timestamptz', { name: 'started_at' })
-  startedAt: Date;
-
-  @Column('timestamptz', { name: 'completed_at', nullable: true })
-  completedAt: Date | null;
-
-  @Column('timestamptz', { name: 'deadline_at', nullable: true })
-  deadlineAt: Date | null;
+export class RestoreRow {
+  @PrimaryColumn('uuid') id: string;
+  @Column('uuid', { name: 'workspace_id' }) workspaceId: string;
+  @Column('uuid', { name: 'backup_id' }) backupId: string;
+  @Column('uuid', { name: 'database_id' }) databaseId: string;
+  @Column('uuid', { name: 'agent_id' }) agentId: string;
+  @Column('uuid', { name: 'command_id' }) commandId: string;
+  @Column('bigint', { transformer: bigintAsNumber }) fence: number;
+  @Column('text', { name: 'target_database' }) targetDatabase: string;
+  @Column('text') status: RestoreStatus;
+  @Column('jsonb', { nullable: true }) progress: BackupProgressView | null;
+  @Column('jsonb') steps: readonly AttemptStep[];
+  @Column('jsonb') tables: readonly TableComparison[];
+  @Column('integer', { name: 'tables_total', nullable: true }) tablesTotal: number | null;
+  @Column('integer', { name: 'tables_equal', nullable: true }) tablesEqual: number | null;
+  @Column('text', { name: 'log_tail', nullable: true }) logTail: string | null;
+  @Column('text', { name: 'error_code', nullable: true }) errorCode: ErrorCode | null;
+  @Column('text', { name: 'error_message', nullable: true }) errorMessage: string | null;
+  @Column('uuid', { name: 'requested_by', nullable: true }) requestedBy: string | null;
+  @Column('timestamptz', { name: 'started_at' }) startedAt: Date;
+  @Column('timestamptz', { name: 'completed_at', nullable: true }) completedAt: Date | null;
+  @Column('timestamptz', { name: 'deadline_at', nullable: true }) deadlineAt: Date | null;
 }

@@ -1,0 +1,104 @@
+import { Injectable } from '@nestjs/common';
+import type { Confirmed, StartedReport } from '@rahatback/contracts';
+import { AppError } from '@rahatback/contracts';
+import { Database, type Tx } from '../../platform/database/database.js';
+import type { AgentSession } from '../../platform/realtime/agent-session.js';
+import { CommandRow } from '../agents/index.js';
+import { failureOf, fieldsOf, progressOf, reportOf, textOf, uuidOf, wordsOf } from './agent-frames.js';
+import { AttemptGuard, fenced, isCurrent } from './attempt-guard.service.js';
+import { addStep, keepLateWords } from './backup-attempt.repository.js';
+import { BackupSettlement, type LastOrder } from './backup-settlement.service.js';
+import { BackupSignals } from './backup-signals.service.js';
+import { saveProgress, setServerVersion } from './backup.repository.js';
+
+const CONFIRMED: Confirmed = { confirmed: true };
+const PROGRESS_EVERY_MS = 1000;
+const MAX_TRACKED = 10_000;
+
+/** What agents say of their attempts. A report that comes twice is answered twice and counted once. */
+@Injectable()
+export class BackupReports {
+  private readonly lastProgressAt = new Map<string, number>();
+
+  constructor(
+    private readonly database: Database,
+    private readonly guard: AttemptGuard,
+    private readonly settlement: BackupSettlement,
+    private readonly signals: BackupSignals,
+  ) {}
+
+  async started(agent: AgentSession, message: StartedReport): Promise<Confirmed> {
+    const report = reportOf(message);
+    const clientTool = textOf(message.clientTool, 'clientTool', 100);
+    const serverVersion = textOf(message.serverVersion, 'serverVersion', 100);
+    await this.database.inWorkspace(agent.workspaceId, async (tx) => {
+      const { backup, attempt } = await this.guard.current(tx, agent, report, true);
+      const ref = { backupId: backup.id, fence: attempt.fence };
+      await setServerVersion(tx, ref, serverVersion);
+      if (attempt.steps.some((step) => step.name === 'started')) return;
+      await addStep(tx, ref, { name: 'started', at: new Date().toISOString(), detail: `${clientTool}, server ${serverVersion}` });
+      this.signals.changed(tx, backup, 'running');
+    });
+    return CONFIRMED;
+  }
+
+  /** At most one a second reaches the table and the pages; the rest may be lost without harm. */
+  async progress(agent: AgentSession, message: unknown): Promise<void> {
+    const report = reportOf(message);
+    const now = performance.now();
+    if (now - (this.lastProgressAt.get(report.commandId) ?? -Infinity) < PROGRESS_EVERY_MS) return;
+    if (this.lastProgressAt.size >= MAX_TRACKED) this.lastProgressAt.clear();
+    this.lastProgressAt.set(report.commandId, now);
+    const progress = progressOf(message);
+    await this.database.inWorkspace(agent.workspaceId, async (tx) => {
+      const saved = await saveProgress(tx, { ...report, agentId: agent.agentId }, progress);
+      if (saved === null) throw fenced();
+      this.signals.progress(tx, { ...saved, workspaceId: agent.workspaceId }, progress);
+    });
+  }
+
+  /** The manifest has decided already; this only brings the steps and the log. */
+  async completed(agent: AgentSession, message: unknown): Promise<Confirmed> {
+    const report = reportOf(message);
+    const backupId = uuidOf(fieldsOf(message)['backupId'], 'backupId');
+    const words = wordsOf(message);
+    await this.database.inWorkspace(agent.workspaceId, async (tx) => {
+      const work = await this.guard.find(tx, agent, report, true);
+      if (isCurrent(work))
+        throw new AppError('CONFLICT', 'The manifest of this backup is not published yet. Publish it, then report again.');
+      if (work.attempt.state !== 'success' || work.backup.id !== backupId) throw fenced();
+      await keepLateWords(tx, { backupId, fence: report.fence }, words);
+    });
+    this.lastProgressAt.delete(report.commandId);
+    return CONFIRMED;
+  }
+
+  async failed(agent: AgentSession, message: unknown): Promise<Confirmed> {
+    const report = reportOf(message);
+    const failure = failureOf(message);
+    const words = wordsOf(message);
+    await this.database.inWorkspace(agent.workspaceId, async (tx) => {
+      const work = await this.guard.find(tx, agent, report, true);
+      if (!isCurrent(work)) {
+        if (work.attempt.state === 'success') throw fenced();
+        await keepLateWords(tx, { backupId: work.backup.id, fence: report.fence }, words);
+        return;
+      }
+      const order = await lastOrder(tx, report.commandId);
+      const settled = await this.settlement.failOrRetry(tx, work, { code: failure.code, message: failure.message, words }, order);
+      if (!settled) {
+        throw new AppError(
+          'UNAVAILABLE',
+          'The manifest of this backup is being published: how it ends is decided in a moment. Report again.',
+        );
+      }
+    });
+    this.lastProgressAt.delete(report.commandId);
+    return CONFIRMED;
+  }
+}
+
+const lastOrder = async (tx: Tx, commandId: string): Promise<LastOrder | null> => {
+  const command = await tx.findOneBy(CommandRow, { id: commandId });
+  return command === null ? null : { payload: command.payload as LastOrder['payload'], sealed: command.sealed };
+};

@@ -1,0 +1,39 @@
+import { Injectable } from '@nestjs/common';
+import { AppError } from '@rahatback/contracts';
+import type { Tx } from '../../platform/database/database.js';
+import { DatabaseDirectory, type DatabaseRow } from '../databases/index.js';
+import { JobDirectory, type JobRow } from '../jobs/index.js';
+import { storageIsKept, recoveryRecipientOf } from './backup-surroundings.repository.js';
+
+export interface BackupSubject {
+  readonly job: JobRow;
+  readonly database: DatabaseRow;
+  readonly recoveryRecipient: string;
+}
+
+/** What a backup is made of and for, and whether it may be made at all. */
+@Injectable()
+export class BackupSubjects {
+  constructor(
+    private readonly jobs: JobDirectory,
+    private readonly databases: DatabaseDirectory,
+  ) {}
+
+  async forRun(tx: Tx, workspaceId: string, jobId: string): Promise<BackupSubject> {
+    const job = await this.jobs.get(tx, workspaceId, jobId);
+    if (!job.isActive) throw new AppError('CONFLICT', `The job "${job.name}" is switched off. Switch it on, then run it.`);
+    const database = await this.databases.get(tx, workspaceId, job.databaseId);
+    if (!(await storageIsKept(tx, job.storageId))) {
+      throw new AppError('CONFLICT', `The storage of the job "${job.name}" was deleted. Give the job another one, then run it.`);
+    }
+    const recoveryRecipient = await recoveryRecipientOf(tx, workspaceId);
+    if (recoveryRecipient === null) {
+      throw new AppError(
+        'RECOVERY_KEY_MISSING',
+        'This workspace has no recovery key, and without one a lost agent would mean lost backups. Make one with ' +
+          '"rahatback-agent recovery-key", keep its private half in a safe place, and save the public half (age1…) in the workspace.',
+      );
+    }
+    return { job, database, recoveryRecipient };
+  }
+}

@@ -6,3 +6,6 @@ export * from './processes/process-tree.js';
 export * from './servers/postgres-binaries.js';
 export * from './servers/postgres.js';
 export * from './servers/redis.js';
+export * from './processes/node-process.js';
+export * from './crash/crash-runner.js';
+export * from './database/realistic-database.js';

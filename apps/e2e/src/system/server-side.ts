@@ -1,0 +1,141 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { createRequire } from 'node:module';
+import {
+  freePort,
+  startPostgres,
+  startRedis,
+  tempDir,
+  waitFor,
+  type PrivatePostgres,
+  type PrivateRedis,
+} from '@rahatback/testing';
+import { ProductProcess } from './product-process.js';
+
+const APP_ROLE = 'rahatback_app';
+const OWNER_ROLE = 'rahatback_owner';
+const READY_TIMEOUT_MS = 60_000;
+
+/** Folder of a workspace package, found as Node would find it. */
+export function packageDir(name: string): string {
+  return dirname(createRequire(join(process.cwd(), 'package.json')).resolve(`${name}/package.json`));
+}
+
+export interface ServerSideOptions {
+  readonly apis?: number;
+  readonly workers?: number;
+  /** Extra environment of API and worker processes, such as LEASE_MS. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** A folder that outlives the run; default: a temporary one that `stop` removes. */
+  readonly home?: string;
+}
+
+export interface ServerSide {
+  readonly home: string;
+  readonly logDir: string;
+  readonly storageRoot: string;
+  readonly postgres: PrivatePostgres;
+  readonly redis: PrivateRedis;
+  readonly apis: readonly ProductProcess[];
+  readonly workers: readonly ProductProcess[];
+  /** Base URL of each API process, in the order of `apis`. */
+  readonly urls: readonly string[];
+  /** The first API's URL. */
+  readonly url: string;
+  readonly databaseName: string;
+  waitReady(index?: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+async function makeDatabase(postgres: PrivatePostgres): Promise<{ ownerUrl: string; appUrl: string; databaseName: string }> {
+  const databaseName = 'rahatback';
+  const ownerPassword = randomBytes(18).toString('hex');
+  const appPassword = randomBytes(18).toString('hex');
+  await postgres.query(`CREATE ROLE ${OWNER_ROLE} LOGIN PASSWORD '${ownerPassword}'`);
+  await postgres.query(`CREATE ROLE ${APP_ROLE} LOGIN PASSWORD '${appPassword}'`);
+  await postgres.query(`CREATE DATABASE ${databaseName} OWNER ${OWNER_ROLE} TEMPLATE template0`);
+  const url = (role: string, password: string): string =>
+    `postgresql://${role}:${password}@127.0.0.1:${postgres.port}/${databaseName}`;
+  return { ownerUrl: url(OWNER_ROLE, ownerPassword), appUrl: url(APP_ROLE, appPassword), databaseName };
+}
+
+async function isReady(url: string): Promise<boolean> {
+  const answer = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(2_000) });
+  return answer.ok;
+}
+
+async function migrate(entry: string, env: Readonly<Record<string, string>>, logDir: string): Promise<void> {
+  const run = new ProductProcess({ name: 'migrate', entry, env, logDir });
+  await run.start();
+  const outcome = await run.wait();
+  if (outcome?.code !== 0) throw new Error(`migrate ended with ${outcome?.code ?? outcome?.signal ?? 'nothing'}:\n${run.log()}`);
+}
+
+/** The whole server side on loopback: PostgreSQL, Redis, N API and N worker processes, run from their compiled files. */
+export async function startServerSide(options: ServerSideOptions = {}): Promise<ServerSide> {
+  const temporary = options.home ? undefined : await tempDir('rahatback-system-');
+  const home = options.home ?? temporary?.path ?? '';
+  const logDir = join(home, 'logs');
+  const storageRoot = join(home, 'storage');
+  const keysDir = join(home, 'keys');
+  for (const folder of [logDir, storageRoot, keysDir]) await mkdir(folder, { recursive: true, mode: 0o700 });
+  const [postgres, redis] = await Promise.all([startPostgres(), startRedis()]);
+  const { ownerUrl, appUrl, databaseName } = await makeDatabase(postgres);
+  const api = packageDir('@rahatback/api');
+  const base = {
+    DATABASE_URL: appUrl,
+    DATABASE_APP_ROLE: APP_ROLE,
+    REDIS_URL: redis.url,
+    KEYS_DIR: keysDir,
+    STORAGE_ROOT: storageRoot,
+  };
+  await migrate(join(api, 'dist/migrate.js'), { ...base, DATABASE_OWNER_URL: ownerUrl, ...options.env }, logDir);
+
+  const ports = await Promise.all(Array.from({ length: options.apis ?? 1 }, () => freePort()));
+  const urls = ports.map((port) => `http://127.0.0.1:${port}`);
+  const url = urls[0] ?? '';
+  const apis = ports.map(
+    (port, index) =>
+      new ProductProcess({
+        name: `api-${index + 1}`,
+        entry: join(api, 'dist/main.js'),
+        env: { ...base, PORT: String(port), PUBLIC_URL: urls[index] ?? '', ...options.env },
+        logDir,
+      }),
+  );
+  const workers = Array.from(
+    { length: options.workers ?? 1 },
+    (_, index) =>
+      new ProductProcess({
+        name: `worker-${index + 1}`,
+        entry: join(api, 'dist/worker.js'),
+        env: { ...base, PUBLIC_URL: url, ...options.env },
+        logDir,
+      }),
+  );
+  const waitReady = async (index = 0): Promise<void> => {
+    const target = apis[index];
+    try {
+      await waitFor(() => isReady(urls[index] ?? ''), {
+        timeoutMs: READY_TIMEOUT_MS,
+        describe: `${target?.name ?? 'API'} to be ready`,
+      });
+    } catch (error) {
+      throw new Error(`${String(error)}\nIts log ends:\n${target?.log().slice(-3000) ?? ''}`, { cause: error });
+    }
+  };
+  const stop = async (): Promise<void> => {
+    await Promise.all([...apis, ...workers].map((process) => process.stop()));
+    await Promise.all([postgres.stop(), redis.stop()]);
+    await temporary?.remove();
+  };
+  try {
+    await Promise.all([...apis, ...workers].map((process) => process.start()));
+    await Promise.all(apis.map((_, index) => waitReady(index)));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { home, logDir, storageRoot, postgres, redis, apis, workers, urls, url, databaseName, waitReady, stop };
+}

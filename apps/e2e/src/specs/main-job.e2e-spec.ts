@@ -46,75 +46,99 @@ describe('the main job over two API processes and two workers', () => {
       expect(restore).toMatchObject({ status: 'success', errorCode: null });
       expect(restore.tablesTotal).toBeGreaterThanOrEqual(3);
       expect(restore.tablesEqual).toBe(restore.tablesTotal);
-      const contents = async (database: string) => (await tableDigests(world.customer.url(database))).map(({ table, rows, digest }) => ({ table, rows, digest }));
+      const contents = async (database: string) =>
+        (await tableDigests(world.customer.url(database))).map(({ table, rows, digest }) => ({ table, rows, digest }));
       expect(await contents(restore.targetDatabase)).toEqual(await contents(world.customerDatabase));
     },
     RUN_TIMEOUT_MS * 2,
   );
 
-  it('tells a person on the other API process how it goes, from start to end', async () => {
-    const socket = connectLive(second.baseUrl, second.token);
-    const seen: string[] = [];
-    socket.onAny((event: string) => void seen.push(event));
-    try {
-      await waitFor(() => socket.connected, { describe: 'the live socket' });
-      await backUp();
-      await waitFor(() => seen.includes('backup:completed'), { describe: 'backup:completed to arrive' });
-      expect(seen).toContain('backup:started');
-    } finally {
-      socket.disconnect();
-    }
-  }, RUN_TIMEOUT_MS);
+  it(
+    'tells a person on the other API process how it goes, from start to end',
+    async () => {
+      const socket = connectLive(second.baseUrl, second.token);
+      const seen: string[] = [];
+      socket.onAny((event: string) => void seen.push(event));
+      try {
+        await waitFor(() => socket.connected, { describe: 'the live socket' });
+        await backUp();
+        await waitFor(() => seen.includes('backup:completed'), { describe: 'backup:completed to arrive' });
+        expect(seen).toContain('backup:started');
+      } finally {
+        socket.disconnect();
+      }
+    },
+    RUN_TIMEOUT_MS,
+  );
 
-  it('makes one backup of 100 identical requests at once, spread over both processes', async () => {
-    const job = await world.makeJob();
-    const path = `/v1/backups/jobs/${job.id}/run`;
-    const answers = await Promise.all(Array.from({ length: 100 }, (_, index) => (index % 2 === 0 ? second : world.person).send('POST', path)));
-    const accepted = answers.filter(({ status }) => status < 300);
-    const refused = answers.filter(({ status }) => status === 409);
-    expect([accepted.length, refused.length]).toEqual([1, 99]);
-    const { historyId } = accepted[0]?.body as RunAnswer;
-    await waitEnded<BackupDetailView>(second, `/v1/backups/history/${historyId}`, RUN_TIMEOUT_MS);
-    const history = await second.call<Page<BackupView>>('GET', `/v1/backups/history?jobId=${job.id}`);
-    expect(history.totalResults).toBe(1);
-  }, RUN_TIMEOUT_MS);
-
-  it('adds only what changed when the second backup is incremental, and restores it equal', async () => {
-    const job = await world.makeJob({ backupType: 'incremental' });
-    const run = async (): Promise<BackupDetailView> => {
-      const { historyId } = await second.call<RunAnswer>('POST', `/v1/backups/jobs/${job.id}/run`);
-      return waitEnded<BackupDetailView>(second, `/v1/backups/history/${historyId}`, RUN_TIMEOUT_MS);
-    };
-    const first = await run();
-    await world.customer.query(`UPDATE musteri SET ad = ad || '!' WHERE id = 7`, { database: world.customerDatabase });
-    const next = await run();
-    expect([first.status, first.backupType, next.status, next.backupType]).toEqual(['success', 'full', 'success', 'incremental']);
-    expect(next.baseBackupId).toBe(first.id);
-    expect(next.storedBytes ?? Infinity).toBeLessThan((first.storedBytes ?? 0) / 2);
-    const restore = await restored(next);
-    expect(restore).toMatchObject({ status: 'success', errorCode: null });
-    expect((await tableDigests(world.customer.url(restore.targetDatabase))).map(({ digest }) => digest)).toEqual(
-      (await tableDigests(world.customer.url(world.customerDatabase))).map(({ digest }) => digest),
-    );
-  }, RUN_TIMEOUT_MS);
-
-  it('skips with the reason while the agent is away, and says 503 to a restore', async () => {
-    const backup = await backUp();
-    await world.agent.daemon.stop();
-    try {
+  it(
+    'makes one backup of 100 identical requests at once, spread over both processes',
+    async () => {
       const job = await world.makeJob();
-      const run = await waitFor(
-        async () => {
-          const answer = await second.call<RunAnswer>('POST', `/v1/backups/jobs/${job.id}/run`);
-          return answer.success ? undefined : answer;
-        },
-        { describe: 'the agent to count as offline' },
+      const path = `/v1/backups/jobs/${job.id}/run`;
+      const answers = await Promise.all(
+        Array.from({ length: 100 }, (_, index) => (index % 2 === 0 ? second : world.person).send('POST', path)),
       );
-      expect(run).toMatchObject({ success: false, status: 'skipped', message: expect.stringContaining('agent') });
-      const restore = await second.send('POST', `/v1/backups/history/${backup.id}/restore`, {});
-      expect([restore.status, (restore.body as { code: string }).code]).toEqual([503, 'AGENT_OFFLINE']);
-    } finally {
-      await world.agent.daemon.start();
-    }
-  }, RUN_TIMEOUT_MS);
+      const accepted = answers.filter(({ status }) => status < 300);
+      const refused = answers.filter(({ status }) => status === 409);
+      expect([accepted.length, refused.length]).toEqual([1, 99]);
+      const { historyId } = accepted[0]?.body as RunAnswer;
+      await waitEnded<BackupDetailView>(second, `/v1/backups/history/${historyId}`, RUN_TIMEOUT_MS);
+      const history = await second.call<Page<BackupView>>('GET', `/v1/backups/history?jobId=${job.id}`);
+      expect(history.totalResults).toBe(1);
+    },
+    RUN_TIMEOUT_MS,
+  );
+
+  it(
+    'adds only what changed when the second backup is incremental, and restores it equal',
+    async () => {
+      const job = await world.makeJob({ backupType: 'incremental' });
+      const run = async (): Promise<BackupDetailView> => {
+        const { historyId } = await second.call<RunAnswer>('POST', `/v1/backups/jobs/${job.id}/run`);
+        return waitEnded<BackupDetailView>(second, `/v1/backups/history/${historyId}`, RUN_TIMEOUT_MS);
+      };
+      const first = await run();
+      await world.customer.query(`UPDATE musteri SET ad = ad || '!' WHERE id = 7`, { database: world.customerDatabase });
+      const next = await run();
+      expect([first.status, first.backupType, next.status, next.backupType]).toEqual([
+        'success',
+        'full',
+        'success',
+        'incremental',
+      ]);
+      expect(next.baseBackupId).toBe(first.id);
+      expect(next.storedBytes ?? Infinity).toBeLessThan((first.storedBytes ?? 0) / 2);
+      const restore = await restored(next);
+      expect(restore).toMatchObject({ status: 'success', errorCode: null });
+      expect((await tableDigests(world.customer.url(restore.targetDatabase))).map(({ digest }) => digest)).toEqual(
+        (await tableDigests(world.customer.url(world.customerDatabase))).map(({ digest }) => digest),
+      );
+    },
+    RUN_TIMEOUT_MS,
+  );
+
+  it(
+    'skips with the reason while the agent is away, and says 503 to a restore',
+    async () => {
+      const backup = await backUp();
+      await world.agent.daemon.stop();
+      try {
+        const job = await world.makeJob();
+        const run = await waitFor(
+          async () => {
+            const answer = await second.call<RunAnswer>('POST', `/v1/backups/jobs/${job.id}/run`);
+            return answer.success ? undefined : answer;
+          },
+          { describe: 'the agent to count as offline' },
+        );
+        expect(run).toMatchObject({ success: false, status: 'skipped', message: expect.stringContaining('agent') });
+        const restore = await second.send('POST', `/v1/backups/history/${backup.id}/restore`, {});
+        expect([restore.status, (restore.body as { code: string }).code]).toEqual([503, 'AGENT_OFFLINE']);
+      } finally {
+        await world.agent.daemon.start();
+      }
+    },
+    RUN_TIMEOUT_MS,
+  );
 });

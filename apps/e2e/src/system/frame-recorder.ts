@@ -14,7 +14,8 @@ export function unmasked(bytes: Buffer): Buffer {
     const length = short === 126 ? bytes.readUInt16BE(at + 2) : short === 127 ? Number(bytes.readBigUInt64BE(at + 2)) : short;
     const mask = bytes.subarray(start - 4, start);
     const payload = Buffer.from(bytes.subarray(start, start + length));
-    if (masked) for (let index = 0; index < payload.length; index += 1) payload[index] = (payload[index] ?? 0) ^ (mask[index % 4] ?? 0);
+    if (masked)
+      for (let index = 0; index < payload.length; index += 1) payload[index] = (payload[index] ?? 0) ^ (mask[index % 4] ?? 0);
     payloads.push(payload);
     at = start + length;
   }

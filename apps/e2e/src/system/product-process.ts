@@ -40,7 +40,12 @@ export class ProductProcess {
   async start(extraEnv: Readonly<Record<string, string>> = {}): Promise<void> {
     if (this.isRunning()) return;
     const { entry, args, env } = this.options;
-    const started = await startNodeProcess({ entry, ...(args ? { args } : {}), env: { ...env, ...extraEnv }, logPath: this.logPath });
+    const started = await startNodeProcess({
+      entry,
+      ...(args ? { args } : {}),
+      env: { ...env, ...extraEnv },
+      logPath: this.logPath,
+    });
     this.current = started;
     this.end = undefined;
     started.ended.then(

@@ -1,3 +1,4 @@
+import type { webcrypto } from 'node:crypto';
 import { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core';
 import { fromBase64, toBase64 } from './base64.js';
 import { CryptoError } from './crypto-error.js';
@@ -35,7 +36,7 @@ export const hpkeSeal = async (
   if (!raw) throw refuse();
   const hpke = suite();
   try {
-    const recipient = await hpke.kem.deserializePublicKey(raw);
+    const recipient = (await hpke.kem.deserializePublicKey(raw)) as webcrypto.CryptoKey;
     const sealed = await hpke.seal({ recipientPublicKey: recipient, info: binding.info }, plaintext, binding.aad);
     return { enc: toBase64(new Uint8Array(sealed.enc)), ciphertext: toBase64(new Uint8Array(sealed.ct)) };
   } catch (cause) {
@@ -54,7 +55,7 @@ export const hpkeOpen = async (
   const ciphertext = fromBase64(sealed.ciphertext);
   if (!enc || !ciphertext) return null;
   const hpke = suite();
-  const recipientKey = await hpke.kem.deserializePrivateKey(raw);
+  const recipientKey = (await hpke.kem.deserializePrivateKey(raw)) as webcrypto.CryptoKey;
   try {
     return Buffer.from(await hpke.open({ recipientKey, enc, info: binding.info }, ciphertext, binding.aad));
   } catch {

@@ -31,43 +31,38 @@ export const toTinkKeyset = (dek: Uint8Array): string => {
   });
 };
 
-interface LooseKeyset {
-  readonly primaryKeyId?: unknown;
-  readonly key?: readonly {
-    readonly keyData?: { readonly typeUrl?: unknown; readonly value?: unknown };
-    readonly keyId?: unknown;
-    readonly status?: unknown;
-    readonly outputPrefixType?: unknown;
-  }[];
+interface LooseKey {
+  readonly keyData?: { readonly typeUrl?: unknown; readonly value?: unknown };
+  readonly keyId?: unknown;
+  readonly status?: unknown;
+  readonly outputPrefixType?: unknown;
 }
+
+/** The key that `primaryKeyId` names, or null when this is no keyset. Never throws what JSON says: it quotes the text, which is the key. */
+const primaryKeyOf = (json: string): LooseKey | null => {
+  try {
+    const keyset = JSON.parse(json) as { primaryKeyId?: unknown; key?: readonly (LooseKey | null)[] } | null;
+    return keyset?.key?.find((key) => key?.keyId === keyset.primaryKeyId) ?? null;
+  } catch {
+    return null;
+  }
+};
+
+const isOurs = (key: LooseKey, value: Buffer): boolean =>
+  key.keyData?.typeUrl === TYPE_URL &&
+  key.outputPrefixType === 'RAW' &&
+  key.status === 'ENABLED' &&
+  value.length === VALUE_PREFIX.length + DEK_SIZE &&
+  value.subarray(0, VALUE_PREFIX.length).equals(VALUE_PREFIX);
 
 /**
  * The data key in a Tink JSON keyset, ours or one that Tink wrote for the same key. Throws KEYS_INVALID when it is no keyset,
  * FORMAT_UNSUPPORTED when its primary key is of another type or has other parameters.
  */
 export const fromTinkKeyset = (json: string): Buffer => {
-  const invalid = (): CryptoError => new CryptoError('KEYS_INVALID', 'This is not a Tink JSON keyset. Use another key slot.');
-  let keyset: LooseKeyset | null;
-  try {
-    keyset = JSON.parse(json) as LooseKeyset | null;
-  } catch {
-    throw invalid(); // without the cause: a JSON error quotes the text, which is the key
-  }
-  if (!keyset || !Array.isArray(keyset.key)) throw invalid();
-  const primary = (keyset.key as NonNullable<LooseKeyset['key']>).find((key) => key?.keyId === keyset.primaryKeyId);
+  const primary = primaryKeyOf(json);
   const value = fromBase64(primary?.keyData?.value);
-  if (!primary || !value) throw invalid();
-  const known =
-    primary.keyData?.typeUrl === TYPE_URL &&
-    primary.outputPrefixType === 'RAW' &&
-    primary.status === 'ENABLED' &&
-    value.length === VALUE_PREFIX.length + DEK_SIZE &&
-    value.subarray(0, VALUE_PREFIX.length).equals(VALUE_PREFIX);
-  if (!known) {
-    throw new CryptoError(
-      'FORMAT_UNSUPPORTED',
-      'The keyset is not for AES256_GCM_HKDF_1MB. Use a newer RahatBack or Tink itself.',
-    );
-  }
-  return value.subarray(VALUE_PREFIX.length);
+  if (!primary || !value) throw new CryptoError('KEYS_INVALID', 'This is not a Tink JSON keyset. Use another key slot.');
+  if (isOurs(primary, value)) return value.subarray(VALUE_PREFIX.length);
+  throw new CryptoError('FORMAT_UNSUPPORTED', 'The keyset is not for AES256_GCM_HKDF_1MB. Use a newer RahatBack or Tink itself.');
 };

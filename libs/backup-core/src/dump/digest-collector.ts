@@ -1,0 +1,53 @@
+import type { CopyTarget } from './copy-target.js';
+import type { DumpHandler } from './dump-scanner.js';
+import { LargeObjectStatements } from './large-objects.js';
+import { RowDigest } from './row-digest.js';
+
+/** One table's data as it was read: from the dump stream or from a restored database. */
+export interface TableDigest {
+  readonly schema: string;
+  readonly table: string;
+  readonly columns: readonly string[];
+  readonly rows: number;
+  readonly digest: string;
+}
+
+/** Stands for all large objects of a database in a list of table digests. */
+export const LARGE_OBJECTS = { schema: 'pg_catalog', table: 'pg_largeobject' } as const;
+
+/** Digests every table of a dump that a DumpScanner reads. */
+export class DigestCollector implements DumpHandler {
+  private readonly tables: TableDigest[] = [];
+  private readonly largeObjectRows = new RowDigest();
+  private readonly largeObjects = new LargeObjectStatements(this.largeObjectRows);
+  private current: { target: CopyTarget; rows: RowDigest } | null = null;
+
+  statement(sql: string): void {
+    this.largeObjects.statement(sql);
+  }
+
+  copyStart(target: CopyTarget): void {
+    this.current = { target, rows: new RowDigest() };
+  }
+
+  copyData(bytes: Buffer): void {
+    this.current?.rows.push(bytes);
+  }
+
+  copyEnd(): void {
+    if (this.current) {
+      const { target, rows } = this.current;
+      this.tables.push({ ...target, rows: rows.rows, digest: rows.digest() });
+    }
+    this.current = null;
+  }
+
+  /** Call it after DumpScanner.end(). Large objects come last, only when there are any. */
+  digests(): TableDigest[] {
+    if (this.largeObjects.totals().count === 0) return [...this.tables];
+    return [
+      ...this.tables,
+      { ...LARGE_OBJECTS, columns: [], rows: this.largeObjectRows.rows, digest: this.largeObjectRows.digest() },
+    ];
+  }
+}

@@ -1,0 +1,70 @@
+import { AppError, type Compression } from '@rahatback/contracts';
+import { promisify } from 'node:util';
+import { constants, gunzip, gzip, zstdCompress, zstdDecompress, type ZlibOptions, type ZstdOptions } from 'node:zlib';
+
+export const ZSTD_LEVEL = 3;
+export const GZIP_LEVEL = 6;
+
+const zstdAsync = promisify<Buffer, ZstdOptions, Buffer>(zstdCompress);
+const unzstdAsync = promisify<Buffer, ZstdOptions, Buffer>(zstdDecompress);
+const gzipAsync = promisify<Buffer, ZlibOptions, Buffer>(gzip);
+const gunzipAsync = promisify<Buffer, ZlibOptions, Buffer>(gunzip);
+
+/** Node fills output buffers of `chunkSize`; one trip to the thread pool needs one that holds the whole result. */
+const roomFor = (plainBytes: number): number => Math.max(1024, plainBytes + (plainBytes >>> 7) + 512);
+
+/** `pledgedSrcSize` puts the content size into the frame's header; the types of Node 24.10 do not know it yet. */
+const zstdOptions = (plainBytes: number): ZstdOptions & { readonly pledgedSrcSize: number } => ({
+  chunkSize: roomFor(plainBytes),
+  pledgedSrcSize: plainBytes,
+  params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },
+});
+
+/**
+ * One frame: a zstd frame (level 3, with checksum and content size), a gzip member (level 6), or the bytes themselves. Runs in libuv's worker
+ * threads, so several calls go in parallel (docs/adr/0001). The result's bytes may differ between versions of Node: never hash them.
+ */
+export async function encodeFrame(plain: Buffer, compression: Compression): Promise<Buffer> {
+  switch (compression) {
+    case 'none':
+      return plain;
+    case 'gzip':
+      return gzipAsync(plain, { level: GZIP_LEVEL, chunkSize: roomFor(plain.length) });
+    case 'zstd':
+      return zstdAsync(plain, zstdOptions(plain.length));
+  }
+}
+
+/**
+ * The plain bytes of exactly one frame. `plainLength` is what the index promises; a frame that decodes to anything else is damage.
+ * @throws AppError DATA_CORRUPT
+ */
+export async function decodeFrame(frame: Buffer, compression: Compression, plainLength: number): Promise<Buffer> {
+  const plain = await decode(frame, compression, plainLength).catch((cause: unknown) => {
+    throw new AppError(
+      'DATA_CORRUPT',
+      `A ${compression} frame does not decompress. Use another copy of this backup.`,
+      undefined,
+      { cause },
+    );
+  });
+  if (plain.length !== plainLength) {
+    throw new AppError(
+      'DATA_CORRUPT',
+      `A frame holds ${plain.length} bytes where the index has ${plainLength}. Use another copy of this backup.`,
+    );
+  }
+  return plain;
+}
+
+async function decode(frame: Buffer, compression: Compression, plainLength: number): Promise<Buffer> {
+  const options = { chunkSize: Math.max(64, plainLength), maxOutputLength: Math.max(1, plainLength) };
+  switch (compression) {
+    case 'none':
+      return frame;
+    case 'gzip':
+      return gunzipAsync(frame, options);
+    case 'zstd':
+      return unzstdAsync(frame, options);
+  }
+}

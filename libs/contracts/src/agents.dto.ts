@@ -81,3 +81,11 @@ export interface AgentView {
   readonly lastSeenAt: string | null;
   readonly createdAt: string;
 }
+
+/** POST /v1/agents/:id/reaccept: lets a quarantined agent in again. */
+export class ReacceptAgentDto {
+  /** The six words, as the agent's own machine shows them. */
+  @IsString()
+  @Length(5, 200)
+  fingerprint: string;
+}

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '@rahatback/contracts';
-import { IsNull, MoreThan, Not } from 'typeorm';
 import { AppConfig } from '../../platform/config/app-config.js';
 import { Database, type Tx } from '../../platform/database/database.js';
 import { AgentRow } from './agent.entity.js';
+import { DatabaseClock } from './database-clock.js';
 
 const notFound = (): AppError =>
   new AppError('NOT_FOUND', 'There is no such agent in this workspace. Look at the list of agents.');
@@ -14,12 +14,13 @@ export class AgentDirectory {
   constructor(
     private readonly config: AppConfig,
     private readonly database: Database,
+    private readonly clock: DatabaseClock,
   ) {}
 
   /** Has a live session, and was heard of within `agentOfflineAfterMs`. */
   isOnline(agent: Pick<AgentRow, 'state' | 'sessionId' | 'lastSeenAt'>): boolean {
     if (agent.state !== 'active' || agent.sessionId === null || agent.lastSeenAt === null) return false;
-    return Date.now() - agent.lastSeenAt.getTime() <= this.config.agentOfflineAfterMs;
+    return this.clock.nowMs() - agent.lastSeenAt.getTime() <= this.config.agentOfflineAfterMs;
   }
 
   /** @throws AppError NOT_FOUND, also for an agent of another workspace */
@@ -34,12 +35,16 @@ export class AgentDirectory {
    * @throws AppError NOT_FOUND, AGENT_REVOKED, AGENT_QUARANTINED for a given one; NO_AGENT_ONLINE when none was given and none is online
    */
   async requireForWork(tx: Tx, workspaceId: string, agentId?: string): Promise<AgentRow> {
-    if (agentId !== undefined) return this.usable(await this.get(tx, workspaceId, agentId));
-    const seenSince = new Date(Date.now() - this.config.agentOfflineAfterMs);
-    const agent = await tx.findOne(AgentRow, {
-      where: { workspaceId, state: 'active', sessionId: Not(IsNull()), lastSeenAt: MoreThan(seenSince) },
-      order: { lastSeenAt: 'DESC' },
-    });
+    if (agentId !== undefined) return usable(await this.get(tx, workspaceId, agentId));
+    const agent = await tx
+      .createQueryBuilder(AgentRow, 'agent')
+      .where(`agent.workspaceId = :workspaceId AND agent.state = 'active' AND agent.sessionId IS NOT NULL`, { workspaceId })
+      .andWhere(`agent.lastSeenAt >= clock_timestamp() - :silence::interval`, {
+        silence: `${this.config.agentOfflineAfterMs} milliseconds`,
+      })
+      .orderBy('agent.lastSeenAt', 'DESC')
+      .limit(1)
+      .getOne();
     if (!agent) {
       throw new AppError('NO_AGENT_ONLINE', 'No agent of this workspace is online. Start one, or enrol one, then try again.');
     }
@@ -52,17 +57,17 @@ export class AgentDirectory {
     if (!agent) throw notFound();
     return { signPublicKey: agent.signPublicKey, sealPublicKey: agent.sealPublicKey, fingerprint: agent.fingerprint };
   }
+}
 
-  private usable(agent: AgentRow): AgentRow {
-    if (agent.state === 'revoked') {
-      throw new AppError('AGENT_REVOKED', `The agent on ${agent.deviceName} was revoked. Choose another agent.`);
-    }
-    if (agent.state === 'quarantined') {
-      throw new AppError(
-        'AGENT_QUARANTINED',
-        `The agent on ${agent.deviceName} is in quarantine. Re-accept it or choose another agent.`,
-      );
-    }
-    return agent;
+function usable(agent: AgentRow): AgentRow {
+  if (agent.state === 'revoked') {
+    throw new AppError('AGENT_REVOKED', `The agent on ${agent.deviceName} was revoked. Choose another agent.`);
   }
+  if (agent.state === 'quarantined') {
+    throw new AppError(
+      'AGENT_QUARANTINED',
+      `The agent on ${agent.deviceName} is in quarantine. Re-accept it by its fingerprint, or choose another agent.`,
+    );
+  }
+  return agent;
 }

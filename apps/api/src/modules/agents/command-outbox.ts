@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { CommandPayloads, CommandState, CommandType, SealedSecret } from '@rahatback/contracts';
+import type { CommandPayloads, CommandType, SealedSecret } from '@rahatback/contracts';
 import { TERMINAL_COMMAND_STATES } from '@rahatback/contracts';
-import { In, Not } from 'typeorm';
 import { Database, type Tx } from '../../platform/database/database.js';
 import { crashPoint } from '../../platform/faults/crash-points.js';
 import { newId } from '../../platform/ids.js';
@@ -78,12 +77,18 @@ export class CommandOutbox {
    * @returns whether this call ended it
    */
   async markEnded(tx: Tx, commandId: string, state: TerminalState, result?: unknown): Promise<boolean> {
-    const update = await tx.update(
-      CommandRow,
-      { id: commandId, state: Not(In([...TERMINAL_COMMAND_STATES])) },
+    const update = await tx
+      .createQueryBuilder()
+      .update(CommandRow)
       // A sealed secret is of no use once the command has ended.
-      { state, endedAt: () => 'clock_timestamp()', sealed: [], ...(result === undefined ? {} : { result: result as object }) },
-    );
+      .set({
+        state,
+        endedAt: () => 'clock_timestamp()',
+        sealed: [],
+        ...(result === undefined ? {} : { result: result as object }),
+      })
+      .where('id = :commandId AND state NOT IN (:...terminal)', { commandId, terminal: TERMINAL_COMMAND_STATES })
+      .execute();
     return update.affected === 1;
   }
 
@@ -92,11 +97,12 @@ export class CommandOutbox {
    * @returns whether it was called off; false means that the agent may be at work and must be told with a cancel command
    */
   async cancelPending(tx: Tx, commandId: string): Promise<boolean> {
-    const update = await tx.update(
-      CommandRow,
-      { id: commandId, state: In<CommandState>(['queued']), deliveries: 0 },
-      { state: 'cancelled', endedAt: () => 'clock_timestamp()', sealed: [] },
-    );
+    const update = await tx
+      .createQueryBuilder()
+      .update(CommandRow)
+      .set({ state: 'cancelled', endedAt: () => 'clock_timestamp()', sealed: [] })
+      .where(`id = :commandId AND state = 'queued' AND deliveries = 0`, { commandId })
+      .execute();
     return update.affected === 1;
   }
 

@@ -6,5 +6,6 @@ export { AgentDirectory } from './agent-directory.js';
 export { CommandOutbox, type NewCommand, type TerminalState } from './command-outbox.js';
 export { CommandReplies } from './command-replies.js';
 export { CommandResults, type CommandOutcome, type CommandResultHandler } from './command-results.js';
+export { DatabaseClock } from './database-clock.js';
 export { LeaseService, type LeaseRef, type LeaseRequest } from './lease.service.js';
 export { AgentsModule } from './agents.module.js';

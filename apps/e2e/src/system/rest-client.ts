@@ -12,7 +12,10 @@ export class RestClient {
   private accessToken: string | undefined;
   private refreshToken: string | undefined;
 
-  constructor(readonly baseUrl: string) {}
+  constructor(
+    readonly baseUrl: string,
+    private readonly onAnswer: (path: string, body: string) => void = () => undefined,
+  ) {}
 
   get token(): string {
     if (!this.accessToken) throw new Error('Not logged in: call register or logIn first');
@@ -75,6 +78,7 @@ export class RestClient {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
+    this.onAnswer(path, text);
     return { status: response.status, body: text === '' ? undefined : parsed(text) };
   }
 }

@@ -25,6 +25,12 @@ export interface WorldOptions extends ServerSideOptions {
   readonly rows?: number;
   /** Password of the customer's database role. */
   readonly databasePassword?: string;
+  /** Password of the owner. */
+  readonly personPassword?: string;
+  /** Sees every answer of the API to the owner: path, then body. */
+  readonly onAnswer?: (path: string, body: string) => void;
+  /** Where the agent dials, when not the first API itself. */
+  readonly agentUrl?: (server: ServerSide) => Promise<string>;
 }
 
 export interface World {
@@ -70,15 +76,15 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const password = options.databasePassword ?? randomBytes(12).toString('hex');
   const customer = await makeCustomer(options.rows ?? 20_000, password);
   const recovery = await generateRecoveryIdentity();
-  const person = new RestClient(server.url);
+  const person = new RestClient(server.url, options.onAnswer);
   const session = await person.register({
     email: `owner-${randomBytes(4).toString('hex')}@test.example`,
-    password: TEST_PASSWORD,
+    password: options.personPassword ?? TEST_PASSWORD,
     name: 'Owner',
     recoveryRecipient: recovery.recipient,
   });
   const agent = new AgentSide({ name: 'agent-1', home: join(server.home, 'agent-1'), logDir: server.logDir });
-  await agent.enrol(person, server.url);
+  await agent.enrol(person, options.agentUrl ? await options.agentUrl(server) : server.url);
   await agent.daemon.start();
   const agentView = await waitOnline(person, 'agent-1');
   const database = await person.call<DatabaseView>('POST', '/v1/databases', {

@@ -4,6 +4,8 @@ import type { DestinationStream } from 'pino';
 import type { AppConfig } from './config/app-config.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
+import { MetricsModule } from './health/metrics.module.js';
+import { HttpModule } from './http/http.module.js';
 import { KeysModule } from './keys/keys.module.js';
 import { loggingModule } from './logging/logging.module.js';
 import { QueuesModule } from './queues/queues.module.js';
@@ -28,6 +30,8 @@ export class PlatformModule {
         DatabaseModule,
         QueuesModule,
         RealtimeModule,
+        MetricsModule,
+        HttpModule,
       ],
     };
   }

@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import { chmod, link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '@rahatback/contracts';
 import { z } from 'zod';
@@ -11,7 +11,7 @@ const INDEX = 'keys.json';
 const PURPOSES = ['command', 'manifest', 'jwt', 'kek', 'refresh'] as const;
 type Purpose = (typeof PURPOSES)[number];
 
-const slot = z.object({ current: z.string(), live: z.array(z.string()).min(1) });
+const slot = z.object({ current: z.string(), live: z.array(z.string()).min(1).max(2) });
 const indexSchema = z.object({
   serverId: z.string().min(1),
   command: slot,
@@ -67,14 +67,16 @@ export async function loadKeys(dir: string): Promise<ServerKeys> {
   const index = parseIndex(dir, (await readIndexText(dir)) ?? '');
   const jwt = new Map<string, KeyObject>();
   for (const keyId of index.jwt.live) jwt.set(keyId, createPublicKey(await readPem(dir, keyId)));
-  const kek = new Map<string, Buffer>();
-  for (const keyId of index.kek.live) kek.set(keyId, await readSecret(dir, keyId));
+  const previous = index.kek.live.find((keyId) => keyId !== index.kek.current);
   return {
     serverId: index.serverId,
     commandKey: await readSigningKey(dir, index.command.current),
     manifestKey: await readSigningKey(dir, index.manifest.current),
     jwt: { kid: index.jwt.current, privateKey: createPrivateKey(await readPem(dir, index.jwt.current)), publicKeys: jwt },
-    kek: { currentId: index.kek.current, keys: kek },
+    kek: {
+      current: { kid: index.kek.current, key: await readSecret(dir, index.kek.current) },
+      ...(previous === undefined ? {} : { previous: { kid: previous, key: await readSecret(dir, previous) } }),
+    },
     refreshKey: await readSecret(dir, index.refresh.current),
   };
 }
@@ -140,6 +142,3 @@ async function readSigningKey(dir: string, keyId: string): Promise<SigningKey> {
   const publicKey = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
   return { keyId, privateKey, publicKeyBase64: publicKey.subarray(-32).toString('base64') };
 }
-
-/** Tightens the folder itself; used by the `keys` entry after it has made them. */
-export const closeKeysFolder = (dir: string): Promise<void> => chmod(dir, 0o700);

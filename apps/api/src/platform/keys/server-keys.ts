@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import type { Keyring } from '@rahatback/crypto';
 
 /** Signs commands and manifests. `privateKey` is PKCS#8 PEM, `publicKeyBase64` the raw 32 bytes. */
 export interface SigningKey {
@@ -14,18 +15,13 @@ export interface JwtKeys {
   readonly publicKeys: ReadonlyMap<string, KeyObject>;
 }
 
-/** Key-encryption keys: new secrets are wrapped with `currentId`, old ones open with whichever key they name. */
-export interface Keyring {
-  readonly currentId: string;
-  readonly keys: ReadonlyMap<string, Buffer>;
-}
-
 /** What the server must never lose and never show. Read once at start from the keys folder; injection token. */
 export abstract class ServerKeys {
   abstract readonly serverId: string;
   abstract readonly commandKey: SigningKey;
   abstract readonly manifestKey: SigningKey;
   abstract readonly jwt: JwtKeys;
+  /** Key-encryption keys: what `sealField` and `openField` of libs/crypto take. */
   abstract readonly kek: Keyring;
   /** Makes a refresh token's successor out of its parent, so that a lost answer can be given again without keeping it in clear. */
   abstract readonly refreshKey: Buffer;

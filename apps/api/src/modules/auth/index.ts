@@ -1,0 +1,2 @@
+export { AuthModule } from './auth.module.js';
+export { WorkspaceService } from './workspace.service.js';

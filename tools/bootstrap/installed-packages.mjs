@@ -12,5 +12,6 @@ const packagesOf = (path) => {
 const wanted = Object.entries(packagesOf('package-lock.json')).filter(([path]) => path.includes('node_modules/'));
 const found = packagesOf('node_modules/.package-lock.json');
 // Optional packages are left out where the platform is another.
-const isRight = ([path, { version, link, optional }]) => (found[path] ? link || found[path].version === version : optional === true);
+const isRight = ([path, { version, link, optional }]) =>
+  found[path] ? link || found[path].version === version : optional === true;
 process.exitCode = wanted.length > 0 && wanted.every(isRight) ? 0 : 1;

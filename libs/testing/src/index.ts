@@ -16,3 +16,4 @@ export * from './canary/redis-watch.js';
 export * from './shims/shim-tools.js';
 export * from './s3/index.js';
 export * from './faulty-storage.js';
+export * from './proof.js';

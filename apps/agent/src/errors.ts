@@ -1,0 +1,13 @@
+import { AppError, type ErrorBody } from '@rahatback/contracts';
+import { isCryptoError } from '@rahatback/crypto';
+
+/** Any failure as one that may be shown: our own as it is, a crypto error one to one, everything else as INTERNAL without its text. */
+export function asAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  if (isCryptoError(error)) return new AppError(error.code, error.message, error.details, { cause: error });
+  return new AppError('INTERNAL', 'The agent failed in a way that it does not know. Its log names the cause.', undefined, {
+    cause: error,
+  });
+}
+
+export const errorBodyOf = (error: unknown): ErrorBody => asAppError(error).toBody();

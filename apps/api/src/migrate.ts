@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { MIGRATIONS } from './migrations/index.js';
 import { failStart } from './platform/boot/run-process.js';
 import { ConfigError, loadConfig } from './platform/config/load-config.js';
 import { migrateSchema } from './platform/database/migrate-schema.js';
@@ -10,7 +11,11 @@ try {
       'DATABASE_OWNER_URL is missing. PostgreSQL as the owner of the schema; only the migrate entry reads it.',
     ]);
   }
-  const applied = await migrateSchema({ ownerUrl: config.databaseOwnerUrl, appRole: config.databaseAppRole });
+  const applied = await migrateSchema({
+    ownerUrl: config.databaseOwnerUrl,
+    appRole: config.databaseAppRole,
+    migrations: MIGRATIONS,
+  });
   process.stdout.write(`${JSON.stringify({ level: 'info', service: 'migrate', event: 'migrated', applied })}\n`);
 } catch (error) {
   failStart('migrate', error);

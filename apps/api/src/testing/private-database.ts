@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { startPostgres } from '@rahatback/testing';
 import type { PrivatePostgres } from '@rahatback/testing';
+import { MIGRATIONS } from '../migrations/index.js';
 import { migrateSchema } from '../platform/database/migrate-schema.js';
 
 export interface PrivateDatabase {
@@ -34,7 +35,8 @@ export async function createDatabase(postgres: PrivatePostgres, options: { migra
     appRole: roles.app,
     query: (sql, values = []) => postgres.query(sql, { database: name, values }),
   };
-  if (options.migrate !== false) await migrateSchema({ ownerUrl: database.ownerUrl, appRole: database.appRole });
+  if (options.migrate !== false)
+    await migrateSchema({ ownerUrl: database.ownerUrl, appRole: database.appRole, migrations: MIGRATIONS });
   return database;
 }
 

@@ -52,10 +52,8 @@ export const TEST_PASSWORD = 'korkuluk mavi tren 42';
 /** The whole API (and worker) in this process, on a free port, with a PostgreSQL and a Redis of its own unless some are given. */
 export async function startApi(options: StartApiOptions = {}): Promise<RunningApi> {
   const folder = await tempDir('rahatback-api-');
-  const ownDatabase = options.database ? undefined : await startDatabase();
-  const ownRedis = options.redis ? undefined : await startRedis({ persist: false });
-  const postgres = options.database ?? (ownDatabase as PrivateDatabase);
-  const redis = options.redis ?? (ownRedis as PrivateRedis);
+  const postgres = options.database ?? (await startDatabase());
+  const redis = options.redis ?? (await startRedis({ persist: false }));
   const dirs = { keysDir: join(folder.path, 'keys'), storageRoot: join(folder.path, 'storage') };
   await mkdir(dirs.storageRoot);
   const port = options.config?.port ?? (await freePort());
@@ -79,8 +77,8 @@ export async function startApi(options: StartApiOptions = {}): Promise<RunningAp
     register: (email) => register(url, email),
     async stop() {
       await app.close();
-      await ownRedis?.stop();
-      await ownDatabase?.stop();
+      if (!options.redis) await redis.stop();
+      if (!options.database) await postgres.postgres.stop();
       await folder.remove();
     },
   };

@@ -4,23 +4,26 @@ import pg from 'pg';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AppConfig } from '../config/app-config.js';
 import { assertSchema } from '../database/schema-check.js';
+import type { Migrations } from '../database/schema-check.js';
 import { redisOptions } from '../queues/redis-options.js';
 
 const MIN_POSTGRES = 130_000;
 const MAX_CLOCK_DIFFERENCE_MS = 60_000;
 const SERVERS_WAIT_MS = 15_000;
 
+export interface BootCheckOptions extends Pick<AppConfig, 'databaseUrl' | 'redisUrl'> {
+  readonly migrations: Migrations;
+  readonly now?: () => number;
+}
+
 /**
  * What must be true before a process serves: it is better not to start than to lose work later.
  * @throws AppError BOOT_CHECK_*, or UNAVAILABLE when PostgreSQL or Redis does not answer within 15 s
  */
-export async function runBootChecks(
-  config: Pick<AppConfig, 'databaseUrl' | 'redisUrl'>,
-  now: () => number = Date.now,
-): Promise<void> {
+export async function runBootChecks({ databaseUrl, redisUrl, migrations, now = Date.now }: BootCheckOptions): Promise<void> {
   const deadline = performance.now() + SERVERS_WAIT_MS;
-  await eventually('PostgreSQL at DATABASE_URL', deadline, () => checkPostgres(config.databaseUrl, now));
-  await eventually('Redis at REDIS_URL', deadline, () => checkRedis(config.redisUrl));
+  await eventually('PostgreSQL at DATABASE_URL', deadline, () => checkPostgres({ databaseUrl, redisUrl, migrations, now }));
+  await eventually('Redis at REDIS_URL', deadline, () => checkRedis(redisUrl));
 }
 
 /** Servers that start together with us get a little time; a finding of a check is final at once. */
@@ -43,9 +46,9 @@ async function eventually(name: string, deadline: number, check: () => Promise<v
   }
 }
 
-async function checkPostgres(url: string, now: () => number): Promise<void> {
+async function checkPostgres({ databaseUrl, migrations, now }: Required<BootCheckOptions>): Promise<void> {
   const client = new pg.Client({
-    connectionString: url,
+    connectionString: databaseUrl,
     connectionTimeoutMillis: 5000,
     application_name: 'rahatback boot check',
   });
@@ -69,7 +72,7 @@ async function checkPostgres(url: string, now: () => number): Promise<void> {
     if (!state) throw new Error('PostgreSQL gave no answer.');
     assertPostgresVersion(state.version, state.version_text);
     assertClock(Number(state.clock) - now());
-    await assertSchema(client);
+    await assertSchema(client, migrations);
     if (state.above_rls || state.owns) {
       throw new AppError(
         'BOOT_CHECK_SCHEMA',

@@ -14,8 +14,9 @@ function startLines(error: unknown): { lines: string[]; exitCode: number } {
     const exitCode = error.kind === 'operational' ? EXIT_UNAVAILABLE : EXIT_CONFIG;
     return { lines: [error.message], exitCode };
   }
-  const shape = error as { name?: unknown; message?: unknown } | null;
-  return { lines: [`${String(shape?.name ?? 'Error')}: ${String(shape?.message ?? error)}`], exitCode: EXIT_SOFTWARE };
+  const message =
+    error instanceof Error ? `${error.name}: ${error.message}` : 'The process failed to start for a reason that it did not say.';
+  return { lines: [message], exitCode: EXIT_SOFTWARE };
 }
 
 /** Prints why the process cannot start, and ends it: 78 for settings and findings of the boot checks, 69 for a server that is away. */

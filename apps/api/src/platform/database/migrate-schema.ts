@@ -1,8 +1,8 @@
 import { AppError } from '@rahatback/contracts';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
-import { MIGRATIONS } from '../../migrations/index.js';
 import { readSchemaState, refuseDowngrade } from './schema-check.js';
+import type { Migrations } from './schema-check.js';
 
 /** "RahatBack" as a number; one lock for all migrate runs on a server's database. */
 const MIGRATION_LOCK = 7_282_841_225;
@@ -10,6 +10,7 @@ const MIGRATION_LOCK = 7_282_841_225;
 export interface MigrateOptions {
   readonly ownerUrl: string;
   readonly appRole: string;
+  readonly migrations: Migrations;
 }
 
 /**
@@ -17,7 +18,7 @@ export interface MigrateOptions {
  * lock lets one through, and the others find nothing left to do. Answers the names of the migrations that this call applied.
  * @throws AppError BOOT_CHECK_SCHEMA for a schema from a newer program, a missing role, or a role that owns the schema
  */
-export async function migrateSchema({ ownerUrl, appRole }: MigrateOptions): Promise<string[]> {
+export async function migrateSchema({ ownerUrl, appRole, migrations }: MigrateOptions): Promise<string[]> {
   const client = new pg.Client({
     connectionString: ownerUrl,
     connectionTimeoutMillis: 10_000,
@@ -26,9 +27,9 @@ export async function migrateSchema({ ownerUrl, appRole }: MigrateOptions): Prom
   await client.connect();
   try {
     await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    refuseDowngrade(await readSchemaState(client));
+    refuseDowngrade(await readSchemaState(client, migrations));
     await assertAppRole(client, appRole);
-    const applied = await runMigrations(ownerUrl);
+    const applied = await runMigrations(ownerUrl, migrations);
     await grantRights(client, appRole);
     return applied;
   } finally {
@@ -36,11 +37,11 @@ export async function migrateSchema({ ownerUrl, appRole }: MigrateOptions): Prom
   }
 }
 
-async function runMigrations(ownerUrl: string): Promise<string[]> {
+async function runMigrations(ownerUrl: string, migrations: Migrations): Promise<string[]> {
   const source = new DataSource({
     type: 'postgres',
     url: ownerUrl,
-    migrations: MIGRATIONS,
+    migrations: [...migrations],
     migrationsTransactionMode: 'each',
     migrationsTableName: 'migrations',
     synchronize: false,

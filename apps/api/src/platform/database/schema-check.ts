@@ -1,10 +1,13 @@
 import { AppError } from '@rahatback/contracts';
-import { MIGRATIONS } from '../../migrations/index.js';
+import type { MigrationInterface } from 'typeorm';
 
 /** What both a pg client and a TypeORM runner can do. */
 export interface SqlRunner {
   query(sql: string, parameters?: unknown[]): Promise<{ rows: Record<string, unknown>[] }>;
 }
+
+/** Every migration of this program, oldest first. */
+export type Migrations = readonly (new () => MigrationInterface)[];
 
 export interface SchemaState {
   /** Known to this program, not yet in the database. */
@@ -13,11 +16,11 @@ export interface SchemaState {
   readonly unknown: readonly string[];
 }
 
-export async function readSchemaState(client: SqlRunner): Promise<SchemaState> {
+export async function readSchemaState(client: SqlRunner, migrations: Migrations): Promise<SchemaState> {
   const { rows: tables } = await client.query(`SELECT to_regclass('public.migrations') IS NOT NULL AS present`);
   const { rows } = tables[0]?.['present'] ? await client.query('SELECT name FROM public.migrations') : { rows: [] };
   const applied = new Set(rows.map((row) => String(row['name'])));
-  const known: string[] = MIGRATIONS.map((migration) => migration.name);
+  const known: string[] = migrations.map((migration) => migration.name);
   return { pending: known.filter((name) => !applied.has(name)), unknown: [...applied].filter((name) => !known.includes(name)) };
 }
 
@@ -31,8 +34,8 @@ export function refuseDowngrade({ unknown }: SchemaState): void {
 }
 
 /** @throws AppError BOOT_CHECK_SCHEMA unless the schema is exactly this program's. */
-export async function assertSchema(client: SqlRunner): Promise<void> {
-  const state = await readSchemaState(client);
+export async function assertSchema(client: SqlRunner, migrations: Migrations): Promise<void> {
+  const state = await readSchemaState(client, migrations);
   refuseDowngrade(state);
   if (state.pending.length > 0) {
     throw new AppError(

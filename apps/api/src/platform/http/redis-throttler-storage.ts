@@ -33,13 +33,8 @@ export class RedisThrottlerStorage implements ThrottlerStorage {
 
   constructor(private readonly redis: RedisClients) {}
 
-  async increment(
-    key: string,
-    ttl: number,
-    limit: number,
-    blockDuration: number,
-    throttlerName: string,
-  ): Promise<ThrottlerRecord> {
+  async increment(...call: Parameters<ThrottlerStorage['increment']>): Promise<ThrottlerRecord> {
+    const [key, ttl, limit, blockDuration, throttlerName] = call;
     if (this.redis.isReady()) {
       try {
         const name = `rahatback:throttle:{${throttlerName}:${key}}`;
@@ -55,7 +50,7 @@ export class RedisThrottlerStorage implements ThrottlerStorage {
         // Redis went away just now: count here
       }
     }
-    return this.local.increment(key, ttl, limit, blockDuration, throttlerName);
+    return this.local.increment(...call);
   }
 
   onApplicationShutdown(): void {

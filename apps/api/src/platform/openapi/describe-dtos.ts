@@ -2,7 +2,10 @@ import { ApiProperty } from '@nestjs/swagger';
 import { getMetadataStorage } from 'class-validator';
 import { targetConstructorToSchema } from 'class-validator-jsonschema';
 
-type Target = new (...args: never[]) => object;
+interface Target {
+  new (...args: never[]): object;
+  readonly prototype: object;
+}
 
 interface JsonSchema {
   readonly properties?: Readonly<Record<string, object>>;
@@ -24,7 +27,7 @@ export function describeDtos(): void {
     const schema = targetConstructorToSchema(target, { refPointerPrefix: '#/components/schemas/' }) as JsonSchema;
     for (const [name, property] of Object.entries(schema.properties ?? {})) {
       const options = { ...property, required: schema.required?.includes(name) ?? false };
-      ApiProperty(options as Parameters<typeof ApiProperty>[0])(target.prototype as object, name);
+      ApiProperty(options)(target.prototype, name);
     }
   }
 }

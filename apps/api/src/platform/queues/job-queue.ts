@@ -72,10 +72,13 @@ export class JobQueue implements OnApplicationShutdown {
 
   /** Workers only. The schedulers are put back again and again, because a Redis that lost its data has lost them too. */
   async startSweeps(): Promise<void> {
+    const seed = (): void => {
+      this.seedSweeps().catch((error: unknown) => this.log.error({ err: error }, 'Sweeps could not be scheduled.'));
+    };
     await this.seedSweeps();
-    this.reseed = setInterval(() => void this.seedSweeps(), RESEED_MS);
+    this.reseed = setInterval(seed, RESEED_MS);
     this.reseed.unref();
-    this.redis.onReady(() => void this.seedSweeps());
+    this.redis.onReady(seed);
   }
 
   onApplicationShutdown(): void {

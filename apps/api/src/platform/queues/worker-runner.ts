@@ -42,6 +42,6 @@ export class WorkerRunner implements BeforeApplicationShutdown {
     return this.discovery
       .getProviders()
       .map((provider) => provider.instance as unknown)
-      .filter((instance) => instance instanceof WorkerHost);
+      .filter((instance): instance is WorkerHost => instance instanceof WorkerHost);
   }
 }

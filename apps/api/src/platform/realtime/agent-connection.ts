@@ -45,10 +45,11 @@ export class AgentConnection {
       () => this.close(new AppError('AGENT_AUTH_FAILED', 'The agent did not register within 5 s. Connect again.')),
       REGISTER_WITHIN_MS,
     );
-    this.socket.onAny(
-      (event: string, ...args: unknown[]) =>
-        void withCorrelation(undefined, () => this.receive(event, args, authenticator, limit)),
-    );
+    this.socket.onAny((event: string, ...args: unknown[]) => {
+      withCorrelation(undefined, () => this.receive(event, args, authenticator, limit)).catch((error: unknown) => {
+        this.log.error({ err: error, event }, 'A frame could not be answered.');
+      });
+    });
     this.socket.once('disconnect', () => {
       clearTimeout(limit);
       this.leave(authenticator);
@@ -154,8 +155,8 @@ export class AgentConnection {
     const { session } = this;
     this.session = undefined;
     if (!session) return;
-    authenticator
-      .disconnected(session)
-      .catch((error: unknown) => this.log.error({ err: error }, 'The end of an agent session could not be noted.'));
+    authenticator.disconnected(session).catch((error: unknown) => {
+      this.log.error({ err: error }, 'The end of an agent session could not be noted.');
+    });
   }
 }

@@ -7,7 +7,7 @@ import type { AgentMessage } from './agent-session.js';
  * The shape of every frame that an agent may send. Unknown fields are dropped and not refused, so that a newer agent can talk to us; wrong
  * types and sizes are refused before any handler sees them.
  */
-const id = z.uuid();
+const id = z.guid();
 const fence = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 const size = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 const text = (max: number) => z.string().max(max);

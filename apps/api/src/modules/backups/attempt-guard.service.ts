@@ -38,6 +38,12 @@ export class AttemptGuard {
     return { backup, attempt: (await findAttempt(tx, report.commandId)) ?? attempt };
   }
 
+  /** The same work once more, locked: what others did to it meanwhile is seen. */
+  async again(tx: Tx, { backup, attempt }: Work): Promise<Work> {
+    const locked = await lockBackup(tx, backup.workspaceId, backup.id);
+    return { backup: locked, attempt: (await findAttempt(tx, attempt.commandId)) ?? attempt };
+  }
+
   /** As `find`, but the attempt must be the one that counts now. @throws AppError FENCED when it is not */
   async current(tx: Tx, agent: AgentSession, report: ReportBase, lock = false): Promise<Work> {
     const work = await this.find(tx, agent, report, lock);

@@ -17,6 +17,10 @@ export const findAttempt = (tx: Tx, commandId: string): Promise<BackupAttemptRow
 export const attemptsOf = (tx: Tx, backupId: string): Promise<BackupAttemptRow[]> =>
   tx.find(BackupAttemptRow, { where: { backupId }, order: { fence: 'ASC' } });
 
+/** The attempt that a row stands for now; null for a skipped one. */
+export const currentAttempt = (tx: Tx, backup: { id: string; fence: number }): Promise<BackupAttemptRow | null> =>
+  tx.findOneBy(BackupAttemptRow, { backupId: backup.id, fence: backup.fence });
+
 export interface AttemptEnd {
   readonly errorCode?: ErrorCode;
   readonly errorMessage?: string;
@@ -63,5 +67,36 @@ export const markUnclean = async (tx: Tx, ref: AttemptRef): Promise<void> => {
     .update(BackupAttemptRow)
     .set({ cleanedAt: null })
     .where('backup_id = :backupId AND fence = :fence', { ...ref })
+    .execute();
+};
+
+export interface UncleanAttempt extends AttemptRef {
+  readonly workspaceId: string;
+  readonly databaseId: string;
+  readonly storageId: string;
+}
+
+/**
+ * Ended attempts whose place was never emptied, and those emptied before the last URL given to them has run out: they are looked at once more.
+ */
+export const findUnclean = (tx: Tx, lookAgainAfterSeconds: number, limit: number): Promise<UncleanAttempt[]> =>
+  tx.query<UncleanAttempt[]>(
+    `SELECT a.backup_id AS "backupId", a.fence::float8 AS fence, a.workspace_id AS "workspaceId", b.database_id AS "databaseId",
+            b.storage_id AS "storageId"
+     FROM backup_attempts a JOIN backups b ON b.id = a.backup_id
+     WHERE a.state IN ('failed', 'cancelled', 'fenced')
+       AND (a.cleaned_at IS NULL
+            OR (a.ended_at BETWEEN clock_timestamp() - interval '7 days' AND clock_timestamp() - $1 * interval '1 second'
+                AND a.cleaned_at < a.ended_at + $1 * interval '1 second'))
+     ORDER BY a.ended_at LIMIT $2`,
+    [lookAgainAfterSeconds, limit],
+  );
+
+export const markCleaned = async (tx: Tx, ref: AttemptRef): Promise<void> => {
+  await tx
+    .createQueryBuilder()
+    .update(BackupAttemptRow)
+    .set({ cleanedAt: DB_NOW })
+    .where(`backup_id = :backupId AND fence = :fence AND state IN ('failed', 'cancelled', 'fenced')`, { ...ref })
     .execute();
 };

@@ -46,6 +46,10 @@ export const keepStored = async (
   );
 };
 
+export const forgetOpenObjects = async (tx: Tx, ref: AttemptRef): Promise<void> => {
+  await tx.delete(BackupObjectRow, { backupId: ref.backupId, fence: ref.fence, state: 'open' });
+};
+
 export const forgetObjects = async (tx: Tx, ref: AttemptRef): Promise<void> => {
   await tx.delete(BackupObjectRow, { backupId: ref.backupId, fence: ref.fence });
 };

@@ -10,15 +10,15 @@ import { addStep, keepLateWords } from './backup-attempt.repository.js';
 import { BackupSettlement, type LastOrder } from './backup-settlement.service.js';
 import { BackupSignals } from './backup-signals.service.js';
 import { saveProgress, setServerVersion } from './backup.repository.js';
+import { Throttle } from './one-at-a-time.js';
 
 const CONFIRMED: Confirmed = { confirmed: true };
 const PROGRESS_EVERY_MS = 1000;
-const MAX_TRACKED = 10_000;
 
 /** What agents say of their attempts. A report that comes twice is answered twice and counted once. */
 @Injectable()
 export class BackupReports {
-  private readonly lastProgressAt = new Map<string, number>();
+  private readonly throttle = new Throttle(PROGRESS_EVERY_MS);
 
   constructor(
     private readonly database: Database,
@@ -45,10 +45,7 @@ export class BackupReports {
   /** At most one a second reaches the table and the pages; the rest may be lost without harm. */
   async progress(agent: AgentSession, message: unknown): Promise<void> {
     const report = reportOf(message);
-    const now = performance.now();
-    if (now - (this.lastProgressAt.get(report.commandId) ?? -Infinity) < PROGRESS_EVERY_MS) return;
-    if (this.lastProgressAt.size >= MAX_TRACKED) this.lastProgressAt.clear();
-    this.lastProgressAt.set(report.commandId, now);
+    if (!this.throttle.lets(report.commandId)) return;
     const progress = progressOf(message);
     await this.database.inWorkspace(agent.workspaceId, async (tx) => {
       const saved = await saveProgress(tx, { ...report, agentId: agent.agentId }, progress);
@@ -69,7 +66,6 @@ export class BackupReports {
       if (work.attempt.state !== 'success' || work.backup.id !== backupId) throw fenced();
       await keepLateWords(tx, { backupId, fence: report.fence }, words);
     });
-    this.lastProgressAt.delete(report.commandId);
     return CONFIRMED;
   }
 
@@ -93,7 +89,6 @@ export class BackupReports {
         );
       }
     });
-    this.lastProgressAt.delete(report.commandId);
     return CONFIRMED;
   }
 }

@@ -10,7 +10,6 @@ import { nextAttemptPayload } from './backup-command.js';
 import { endAttempt, insertAttempt } from './backup-attempt.repository.js';
 import type { BackupAttemptRow } from './backup-attempt.entity.js';
 import { BackupSignals } from './backup-signals.service.js';
-import type { AttemptEventName } from './backup-states.js';
 import type { BackupRow } from './backup.entity.js';
 import type { BackupChange } from './backup.repository.js';
 import { backupResource, moveBackup } from './backup.repository.js';
@@ -26,6 +25,8 @@ export interface Failure {
   readonly code: ErrorCode;
   readonly message: string;
   readonly words?: Words;
+  /** The agent may still be at work and does not know yet. */
+  readonly tellAgent?: boolean;
 }
 
 /** What the next attempt is told: the old command's order and its sealed secrets, read before the old command is ended. */
@@ -41,7 +42,8 @@ const NEVER_RETRIED: readonly ErrorCode[] = ['FENCED', 'COMMAND_EXPIRED', 'LEASE
 
 /**
  * Every way in which a backup ends, or begins again. Each method moves row, attempt, command and lease together in the caller's transaction and
- * returns whether it was the one that did: of several that try at once exactly one wins.
+ * returns whether it was the one that did: of several that try at once exactly one wins. Rows are locked in one order everywhere (backup, lease,
+ * agent, command; heartbeats do the same), so that nobody waits for each other.
  */
 @Injectable()
 export class BackupSettlement {
@@ -57,8 +59,8 @@ export class BackupSettlement {
     const ref = { backupId: backup.id, fence: attempt.fence };
     if (!(await moveBackup(tx, ref, 'publish', { ...change, errorCode: null, errorMessage: null }))) return false;
     await endAttempt(tx, ref, 'publish', {});
-    await this.outbox.markEnded(tx, attempt.commandId, 'succeeded');
     await this.leases.release(tx, backupResource(backup.jobId), attempt.fence);
+    await this.outbox.markEnded(tx, attempt.commandId, 'succeeded');
     await this.record(tx, backup, { agentId: backup.agentId }, 'backup.succeeded');
     this.signals.changed(tx, backup, 'success');
     return true;
@@ -81,18 +83,15 @@ export class BackupSettlement {
   }
 
   /** `fence` instead of `fail` says that the agent stayed away past its lease. */
-  async fail(
-    tx: Tx,
-    { backup, attempt }: Work,
-    failure: Failure,
-    event: AttemptEventName & ('fail' | 'fence'),
-  ): Promise<boolean> {
+  async fail(tx: Tx, work: Work, failure: Failure, event: 'fail' | 'fence'): Promise<boolean> {
+    const { backup, attempt } = work;
     const ref = { backupId: backup.id, fence: attempt.fence };
     const error = { errorCode: failure.code, errorMessage: failure.message };
     if (!(await moveBackup(tx, ref, 'fail', error))) return false;
     await endAttempt(tx, ref, event, { ...error, ...failure.words });
-    await this.outbox.markEnded(tx, attempt.commandId, 'failed', { error: { code: failure.code, message: failure.message } });
     await this.leases.release(tx, backupResource(backup.jobId), attempt.fence);
+    if (failure.tellAgent === true) await this.tellToStop(tx, work);
+    await this.outbox.markEnded(tx, attempt.commandId, 'failed', { error: { code: failure.code, message: failure.message } });
     await this.record(tx, backup, 'system', 'backup.failed', { code: failure.code });
     this.signals.changed(tx, backup, 'failed', failure.code);
     this.signals.cleanupNeeded(tx);
@@ -106,18 +105,19 @@ export class BackupSettlement {
     const error = { errorCode: 'CANCELLED', errorMessage: 'The backup was cancelled.' } as const;
     if (!(await moveBackup(tx, ref, 'cancel', error))) return false;
     await endAttempt(tx, ref, 'cancel', error);
-    await this.stopAgent(tx, work, 'cancelled');
     await this.leases.release(tx, backupResource(backup.jobId), attempt.fence);
+    if (!(await this.outbox.cancelPending(tx, attempt.commandId))) {
+      await this.tellToStop(tx, work);
+      await this.outbox.markEnded(tx, attempt.commandId, 'cancelled');
+    }
     await this.record(tx, backup, actor, 'backup.cancelled');
     this.signals.changed(tx, backup, 'cancelled', 'CANCELLED');
     this.signals.cleanupNeeded(tx);
     return true;
   }
 
-  /** Takes the command back when nobody has seen it yet; else ends it here and tells the agent to stop. */
-  async stopAgent(tx: Tx, { backup, attempt }: Work, state: 'cancelled' | 'failed'): Promise<void> {
-    if (await this.outbox.cancelPending(tx, attempt.commandId)) return;
-    await this.outbox.markEnded(tx, attempt.commandId, state);
+  /** Asks the agent to stop what its command has begun. The command itself is ended by the caller. */
+  private async tellToStop(tx: Tx, { backup, attempt }: Work): Promise<void> {
     await this.outbox.enqueue(tx, {
       workspaceId: backup.workspaceId,
       agentId: backup.agentId,
@@ -141,7 +141,6 @@ export class BackupSettlement {
     const payload = { ...order.payload, location: { ...order.payload.location, fence } };
     if (!(await moveBackup(tx, ref, 'retry', { fence, attempt: payload.attempt, progress: null }))) return false;
     await endAttempt(tx, ref, 'fail', { errorCode: failure.code, errorMessage: failure.message, ...failure.words });
-    await this.outbox.markEnded(tx, attempt.commandId, 'failed', { error: { code: failure.code, message: failure.message } });
     const commandId = newId();
     await insertAttempt(tx, {
       backupId: backup.id,
@@ -162,6 +161,7 @@ export class BackupSettlement {
       sealed: order.sealed,
       expiresInMs: this.config.leaseMs,
     });
+    await this.outbox.markEnded(tx, attempt.commandId, 'failed', { error: { code: failure.code, message: failure.message } });
     await this.record(tx, backup, 'system', 'backup.retried', { code: failure.code, fence });
     this.signals.changed(tx, backup, 'running');
     this.signals.cleanupNeeded(tx);

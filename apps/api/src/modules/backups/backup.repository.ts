@@ -1,7 +1,7 @@
 import type { BackupProgressView } from '@rahatback/contracts';
 import { AppError } from '@rahatback/contracts';
 import type { QueryDeepPartialEntity } from 'typeorm';
-import { IsNull } from 'typeorm';
+import { IsNull, Not } from 'typeorm';
 import type { Tx } from '../../platform/database/database.js';
 import type { BackupEventName } from './backup-states.js';
 import { backupMove } from './backup-states.js';
@@ -145,4 +145,48 @@ export const insertBackup = async (tx: Tx, backup: BackupChange): Promise<void> 
 
 export const setServerVersion = async (tx: Tx, ref: AttemptRef, serverVersion: string): Promise<void> => {
   await tx.update(BackupRow, { id: ref.backupId, fence: ref.fence, status: 'running' }, { serverVersion });
+};
+
+export const markDeleting = async (tx: Tx, id: string): Promise<void> => {
+  await tx.update(BackupRow, { id, deletingAt: IsNull() }, { deletingAt: DB_NOW });
+};
+
+export const findDeleting = (tx: Tx, limit: number): Promise<BackupRow[]> =>
+  tx.find(BackupRow, { where: { deletingAt: Not(IsNull()), deletedAt: IsNull() }, order: { deletingAt: 'ASC' }, take: limit });
+
+/** @returns whether this call was the one that ended the deletion */
+export const markDeleted = async (tx: Tx, id: string): Promise<boolean> =>
+  (await tx.update(BackupRow, { id, deletingAt: Not(IsNull()), deletedAt: IsNull() }, { deletedAt: DB_NOW })).affected === 1;
+
+/** Running rows past their time, or without a live lease under their fence. Judged by the database's clock. */
+export const findLost = async (tx: Tx, limit: number): Promise<{ id: string; workspaceId: string }[]> =>
+  tx.query<{ id: string; workspaceId: string }[]>(
+    `SELECT b.id, b.workspace_id AS "workspaceId" FROM backups b
+     LEFT JOIN leases l ON l.resource = 'backup:' || b.job_id AND l.fence = b.fence AND l.holder IS NOT NULL
+       AND l.expires_at >= clock_timestamp()
+     WHERE b.status = 'running' AND NOT b.publishing AND (l.resource IS NULL OR b.deadline_at < clock_timestamp())
+     ORDER BY b.started_at LIMIT $1`,
+    [limit],
+  );
+
+/** Rows whose publication has taken longer than a publication takes: its process has died, or its storage is slow. */
+export const findStuckPublishing = (tx: Tx, afterSeconds: number, limit: number): Promise<BackupRow[]> =>
+  tx
+    .createQueryBuilder(BackupRow, 'backup')
+    .where(`backup.status = 'running' AND backup.publishing`)
+    .andWhere(`backup.publishingAt < clock_timestamp() - :afterSeconds * interval '1 second'`, { afterSeconds })
+    .limit(limit)
+    .getMany();
+
+/** Locks at once or fails: for callers that hold the command's row already, and must not wait for somebody who waits for that. */
+export const lockBackupOrFail = (tx: Tx, id: string): Promise<BackupRow | null> =>
+  tx.findOne(BackupRow, { where: { id }, lock: { mode: 'pessimistic_write', onLocked: 'nowait' } });
+
+/** Null when another process is at it. */
+export const tryLockBackup = (tx: Tx, id: string): Promise<BackupRow | null> =>
+  tx.findOne(BackupRow, { where: { id }, lock: { mode: 'pessimistic_write', onLocked: 'skip_locked' } });
+
+export const isPastDeadline = async (tx: Tx, id: string): Promise<boolean> => {
+  const rows = await tx.query<unknown[]>('SELECT 1 FROM backups WHERE id = $1 AND deadline_at < clock_timestamp()', [id]);
+  return rows.length > 0;
 };

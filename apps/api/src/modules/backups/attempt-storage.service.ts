@@ -1,0 +1,64 @@
+import { Injectable } from '@nestjs/common';
+import type { StorageBackend } from '@rahatback/storage';
+import type { Tx } from '../../platform/database/database.js';
+import { StorageFactory } from '../storages/index.js';
+import type { BackupRow } from './backup.entity.js';
+import { attemptPrefix } from './backup-object.repository.js';
+
+/** Where one attempt writes. */
+export interface Place {
+  readonly workspaceId: string;
+  readonly databaseId: string;
+  readonly backupId: string;
+  readonly fence: number;
+}
+
+type Located = Pick<BackupRow, 'id' | 'workspaceId' | 'databaseId'>;
+
+/** The storage of a backup, and what lies in it under one attempt. */
+@Injectable()
+export class AttemptStorage {
+  constructor(private readonly storages: StorageFactory) {}
+
+  async open(tx: Tx, backup: Pick<BackupRow, 'workspaceId' | 'storageId'>): Promise<StorageBackend> {
+    return (await this.storages.open(tx, backup.workspaceId, backup.storageId)).backend;
+  }
+
+  placeOf({ backup, attempt }: { readonly backup: Located; readonly attempt: { readonly fence: number } }): Place {
+    return { workspaceId: backup.workspaceId, databaseId: backup.databaseId, backupId: backup.id, fence: attempt.fence };
+  }
+
+  /** Uploads first: once they are gone no late completion can bring an object into being, so the list of objects that follows is whole. */
+  async abortUploads(backend: StorageBackend, place: Place): Promise<void> {
+    for await (const upload of backend.listUploads(attemptPrefix(place))) await backend.abortUpload(upload.key, upload.uploadId);
+  }
+
+  /** The manifest first: from then on there is no backup, only remains; then keys, index and data. `onDeleted` is told each object. */
+  async deleteObjects(
+    backend: StorageBackend,
+    place: Place,
+    onDeleted: (object: string) => void = () => undefined,
+  ): Promise<void> {
+    const prefix = attemptPrefix(place);
+    const keys: string[] = [];
+    for await (const object of backend.list(prefix)) keys.push(object.key);
+    for (const key of keys.sort((a, b) => rankOf(a) - rankOf(b))) {
+      await backend.delete(key);
+      onDeleted(key.slice(prefix.length));
+    }
+  }
+
+  /** True only when the storage positively lists nothing. */
+  async isEmpty(backend: StorageBackend, place: Place): Promise<boolean> {
+    const prefix = attemptPrefix(place);
+    for await (const object of backend.list(prefix)) if (object.key.startsWith(prefix)) return false;
+    for await (const upload of backend.listUploads(prefix)) if (upload.key.startsWith(prefix)) return false;
+    return true;
+  }
+}
+
+const rankOf = (key: string): number => {
+  if (key.endsWith('/manifest.json')) return 0;
+  if (/\/keys-\d+\.json$/.test(key)) return 1;
+  return key.endsWith('/index') ? 2 : 3;
+};

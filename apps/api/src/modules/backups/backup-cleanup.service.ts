@@ -1,0 +1,60 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { AppConfig } from '../../platform/config/app-config.js';
+import { Database } from '../../platform/database/database.js';
+import { crashPoint } from '../../platform/faults/crash-points.js';
+import { AttemptStorage } from './attempt-storage.service.js';
+import type { UncleanAttempt } from './backup-attempt.repository.js';
+import { findUnclean, markCleaned } from './backup-attempt.repository.js';
+import { forgetObjects } from './backup-object.repository.js';
+import { OneAtATime, StoragePatience } from './one-at-a-time.js';
+
+const BATCH = 100;
+const REST_MS = 2000;
+const MAX_REST_MS = 300_000;
+
+/**
+ * Empties the places of attempts that came to nothing. Asks the storage itself what lies there, so that it also finds what no row knows of. May
+ * run twice and in several workers: aborting and deleting what is gone is fine.
+ */
+@Injectable()
+export class BackupCleanup {
+  private readonly log = new Logger(BackupCleanup.name);
+  private readonly patience = new StoragePatience(REST_MS, MAX_REST_MS);
+  private readonly sweep = new OneAtATime(() => this.round());
+
+  constructor(
+    private readonly config: AppConfig,
+    private readonly database: Database,
+    private readonly storage: AttemptStorage,
+  ) {}
+
+  run(): Promise<void> {
+    return this.sweep.run();
+  }
+
+  private async round(): Promise<void> {
+    const attempts = await this.database.asSystem('cleanup', (tx) => findUnclean(tx, this.config.uploadUrlSeconds, BATCH));
+    for (const attempt of attempts) {
+      if (this.patience.isResting(attempt.storageId)) continue;
+      try {
+        await this.empty(attempt);
+        this.patience.worked(attempt.storageId);
+      } catch (error) {
+        this.patience.failed(attempt.storageId);
+        this.log.warn({ err: error, backupId: attempt.backupId }, 'What a failed backup left behind could not be removed yet.');
+      }
+    }
+  }
+
+  private async empty(attempt: UncleanAttempt): Promise<void> {
+    const backend = await this.database.inWorkspace(attempt.workspaceId, (tx) => this.storage.open(tx, attempt));
+    await this.storage.abortUploads(backend, attempt);
+    crashPoint('worker.cleanup.mid');
+    await this.storage.deleteObjects(backend, attempt);
+    if (!(await this.storage.isEmpty(backend, attempt))) return;
+    await this.database.inWorkspace(attempt.workspaceId, async (tx) => {
+      await forgetObjects(tx, attempt);
+      await markCleaned(tx, attempt);
+    });
+  }
+}

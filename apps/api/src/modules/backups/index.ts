@@ -1,0 +1,7 @@
+export { BackupsModule } from './backups.module.js';
+export { API_CRASH_POINTS } from './crash-points.js';
+export { BackupRow } from './backup.entity.js';
+export { locationOf } from './backup-chain.js';
+export { chainLocked, timeLimitOf } from './backup-for-restore.js';
+export { failureOf, fieldsOf, progressOf, reportOf, textOf, uuidOf, wordsOf, type Words } from './agent-frames.js';
+export { OneAtATime, Throttle } from './one-at-a-time.js';

@@ -1,0 +1,131 @@
+import { Injectable } from '@nestjs/common';
+import type { AttemptStep, ErrorCode, RestoreStatus, TableComparison } from '@rahatback/contracts';
+import { AppConfig } from '../../platform/config/app-config.js';
+import { Database, type Tx } from '../../platform/database/database.js';
+import { LiveEvents } from '../../platform/realtime/live-events.js';
+import { CommandOutbox, LeaseService } from '../agents/index.js';
+import { AuditTrail, type AuditActor } from '../audit/index.js';
+import type { RestoreRow } from './restore.entity.js';
+import { moveRestore, restoreResource } from './restore.repository.js';
+
+export interface RestoreWords {
+  readonly steps: readonly AttemptStep[];
+  readonly logTail: string;
+}
+
+export interface RestoreFailure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly words?: RestoreWords;
+  /** When it is the comparison that failed. */
+  readonly tables?: readonly TableComparison[];
+  /** The agent may still be at work and does not know yet. */
+  readonly tellAgent?: boolean;
+}
+
+const counted = (tables: readonly TableComparison[]) => ({
+  tables,
+  tablesTotal: tables.length,
+  tablesEqual: tables.filter((table) => table.equal).length,
+});
+
+const EVENT_OF = {
+  running: 'restore:started',
+  success: 'restore:completed',
+  failed: 'restore:failed',
+  cancelled: 'restore:failed',
+} as const;
+
+/**
+ * Every way in which a restore ends. Row, command and lease move together in the caller's transaction; each method returns whether it was the one
+ * that ended the restore. A restore is never tried again by itself: what it left behind is for a person to see first. Rows
+ * are locked in the order restore, lease, agent, command, as heartbeats do.
+ */
+@Injectable()
+export class RestoreSettlement {
+  constructor(
+    private readonly config: AppConfig,
+    private readonly database: Database,
+    private readonly leases: LeaseService,
+    private readonly outbox: CommandOutbox,
+    private readonly audit: AuditTrail,
+    private readonly live: LiveEvents,
+  ) {}
+
+  async complete(tx: Tx, restore: RestoreRow, tables: readonly TableComparison[], words: RestoreWords): Promise<boolean> {
+    if (!(await moveRestore(tx, restore, 'complete', { ...words, ...counted(tables) } as object))) return false;
+    await this.release(tx, restore);
+    await this.outbox.markEnded(tx, restore.commandId, 'succeeded');
+    await this.after(tx, restore, { agentId: restore.agentId }, 'success');
+    return true;
+  }
+
+  async fail(tx: Tx, restore: RestoreRow, failure: RestoreFailure): Promise<boolean> {
+    const error = { errorCode: failure.code, errorMessage: failure.message };
+    const seen = failure.tables === undefined ? {} : counted(failure.tables);
+    if (!(await moveRestore(tx, restore, 'fail', { ...error, ...failure.words, ...seen } as object))) return false;
+    await this.release(tx, restore);
+    if (failure.tellAgent === true) await this.tellToStop(tx, restore);
+    await this.outbox.markEnded(tx, restore.commandId, 'failed', { error: { code: failure.code, message: failure.message } });
+    await this.after(tx, restore, 'system', 'failed', failure.code);
+    return true;
+  }
+
+  /** The agent hears of it afterwards and drops the half-made database. */
+  async cancel(tx: Tx, restore: RestoreRow, actor: AuditActor): Promise<boolean> {
+    const error = { errorCode: 'CANCELLED', errorMessage: 'The restore was cancelled.' } as const;
+    if (!(await moveRestore(tx, restore, 'cancel', error))) return false;
+    await this.release(tx, restore);
+    if (!(await this.outbox.cancelPending(tx, restore.commandId))) {
+      await this.tellToStop(tx, restore);
+      await this.outbox.markEnded(tx, restore.commandId, 'cancelled');
+    }
+    await this.after(tx, restore, actor, 'cancelled', 'CANCELLED');
+    return true;
+  }
+
+  private async tellToStop(tx: Tx, restore: RestoreRow): Promise<void> {
+    await this.outbox.enqueue(tx, {
+      workspaceId: restore.workspaceId,
+      agentId: restore.agentId,
+      type: 'restore:cancel',
+      resource: restoreResource(restore.databaseId, restore.targetDatabase),
+      fence: restore.fence,
+      payload: { targetCommandId: restore.commandId },
+      sealed: [],
+      expiresInMs: this.config.leaseMs,
+    });
+  }
+
+  announce(
+    tx: Tx,
+    restore: Pick<RestoreRow, 'id' | 'backupId' | 'workspaceId'>,
+    status: RestoreStatus,
+    errorCode?: ErrorCode,
+  ): void {
+    const event = {
+      restoreHistoryId: restore.id,
+      historyId: restore.backupId,
+      status,
+      ...(errorCode === undefined ? {} : { errorCode }),
+    };
+    this.database.afterCommit(tx, () => this.live.toWorkspace(restore.workspaceId, EVENT_OF[status], event));
+  }
+
+  private release(tx: Tx, restore: RestoreRow): Promise<void> {
+    return this.leases.release(tx, restoreResource(restore.databaseId, restore.targetDatabase), restore.fence);
+  }
+
+  private async after(tx: Tx, restore: RestoreRow, actor: AuditActor, status: RestoreStatus, code?: ErrorCode): Promise<void> {
+    await this.audit.record(tx, {
+      workspaceId: restore.workspaceId,
+      actor,
+      action: `restore.${status === 'success' ? 'succeeded' : status}`,
+      targetType: 'restore',
+      targetId: restore.id,
+      outcome: status === 'failed' ? 'failure' : 'success',
+      ...(code === undefined ? {} : { detail: { code } }),
+    });
+    this.announce(tx, restore, status, code);
+  }
+}

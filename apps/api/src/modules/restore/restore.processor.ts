@@ -1,0 +1,16 @@
+import { Processor, WorkerHost } from '@nestjs/bullmq';
+import type { Job } from 'bullmq';
+import { QUEUES, WORKER_OPTIONS } from '../../platform/queues/queues.js';
+import { RestoreWatchdog } from './restore-watchdog.service.js';
+import { RESTORE_WATCHDOG_JOB } from './restore.events.js';
+
+@Processor(QUEUES.restores, WORKER_OPTIONS)
+export class RestoreProcessor extends WorkerHost {
+  constructor(private readonly watchdog: RestoreWatchdog) {
+    super();
+  }
+
+  override async process(job: Job): Promise<void> {
+    if (job.name === RESTORE_WATCHDOG_JOB) await this.watchdog.run();
+  }
+}

@@ -10,23 +10,24 @@ const UNREACHABLE = new Set([
   'ENETDOWN',
   'EADDRNOTAVAIL',
 ]);
-const BROKEN = new Set([
-  'ECONNRESET',
-  'EPIPE',
-  'ECONNABORTED',
-  'ETIMEDOUT',
-  'ESOCKETTIMEDOUT',
-  'ERR_STREAM_PREMATURE_CLOSE',
-  'EPROTO',
-]);
-const CERTIFICATE = /^(CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH)/;
+const BROKEN = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ETIMEDOUT', 'ESOCKETTIMEDOUT', 'ERR_STREAM_PREMATURE_CLOSE']);
+const TLS = /^(EPROTO$|CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH)/;
 
-/** Errors can be wrapped (AggregateError of a happy-eyeballs connect, a cause): the first known code counts. */
-function errorCodes(error: unknown): string[] {
-  if (!(error instanceof Error)) return [];
-  const own = (error as NodeJS.ErrnoException).code;
-  const inner = error instanceof AggregateError ? error.errors.flatMap(errorCodes) : [];
-  return [...(typeof own === 'string' ? [own] : []), ...inner, ...errorCodes(error.cause)];
+interface ErrorLike {
+  readonly code?: unknown;
+  readonly cause?: unknown;
+  readonly errors?: unknown;
+}
+
+/**
+ * Errors can be wrapped (the AggregateError of a connect to several addresses, a cause): every code counts. Asked by shape, because an error may
+ * come from another realm than ours.
+ */
+function errorCodes(error: unknown, depth = 0): string[] {
+  if (typeof error !== 'object' || error === null || depth > 4) return [];
+  const { code, cause, errors } = error as ErrorLike;
+  const inner: unknown[] = Array.isArray(errors) ? [...(errors as unknown[]), cause] : [cause];
+  return [...(typeof code === 'string' ? [code] : []), ...inner.flatMap((one) => errorCodes(one, depth + 1))];
 }
 
 /** Translates a failed connection; undefined when the error is of another kind. Never carries the URL, which may be signed. */
@@ -42,14 +43,13 @@ export function networkError(error: unknown): AppError | undefined {
       },
     );
   }
-  const certificate = codes.find((code) => CERTIFICATE.test(code));
+  const certificate = codes.find((code) => TLS.test(code));
   if (certificate) {
-    const sentence = `The storage's TLS certificate was refused (${certificate}). Install a valid certificate or correct the endpoint.`;
+    const sentence = `No secure connection to the storage (${certificate}). Install a valid certificate there, or correct the endpoint (http or https).`;
     return new AppError('STORAGE_PERMANENT', sentence, { networkCode: certificate });
   }
   const broken =
-    codes.find((code) => BROKEN.has(code)) ??
-    (error instanceof Error && error.name === 'TimeoutError' ? 'TimeoutError' : undefined);
+    codes.find((code) => BROKEN.has(code)) ?? ((error as Error | null)?.name === 'TimeoutError' ? 'TimeoutError' : undefined);
   if (broken) {
     return new AppError('STORAGE_TRANSIENT', `The connection to the storage broke or timed out (${broken}). It is tried again.`, {
       networkCode: broken,

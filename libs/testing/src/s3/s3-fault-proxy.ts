@@ -103,7 +103,15 @@ async function relay(upstream: URL, incoming: IncomingMessage, response: ServerR
   await pipeline(from, response);
 }
 
-async function act(action: S3FaultAction, upstream: URL, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+interface Exchange {
+  readonly upstream: URL;
+  readonly incoming: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Aborts when the proxy stops. */
+  readonly stopped: AbortSignal;
+}
+
+async function act(action: S3FaultAction, { upstream, incoming, response, stopped }: Exchange): Promise<void> {
   switch (action.kind) {
     case 'refuse':
       await readAll(incoming);
@@ -122,7 +130,7 @@ async function act(action: S3FaultAction, upstream: URL, incoming: IncomingMessa
           .digest('hex')}"`,
       });
     case 'delay':
-      await delay(action.delayMs);
+      await delay(action.delayMs, undefined, { signal: stopped });
       return relay(upstream, incoming, response);
     case 'cut-answer':
       return cutAnswer(await forward(upstream, incoming), response, action.afterBytes);
@@ -137,6 +145,7 @@ export async function startS3FaultProxy(storeEndpoint: string, random: () => num
   const upstream = new URL(storeEndpoint);
   let armed: ArmedFault[] = [];
   let requests: S3Request[] = [];
+  const stop = new AbortController();
   const strike = (request: S3Request): S3FaultAction | undefined => {
     for (const one of armed) {
       const { fault } = one;
@@ -153,7 +162,9 @@ export async function startS3FaultProxy(storeEndpoint: string, random: () => num
     const request = s3RequestOf(incoming);
     requests.push(request);
     const action = strike(request);
-    const done = action ? act(action, upstream, incoming, response) : relay(upstream, incoming, response);
+    const done = action
+      ? act(action, { upstream, incoming, response, stopped: stop.signal })
+      : relay(upstream, incoming, response);
     done.catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -169,6 +180,7 @@ export async function startS3FaultProxy(storeEndpoint: string, random: () => num
       requests = [];
     },
     async stop() {
+      stop.abort();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },

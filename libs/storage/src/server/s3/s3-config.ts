@@ -1,4 +1,5 @@
 import { S3Client } from '@aws-sdk/client-s3';
+import { networkError } from '../../network-errors.js';
 import { assertFolderName } from '../../object-key.js';
 
 export interface S3BackendConfig {
@@ -24,7 +25,7 @@ export interface S3BackendConfig {
 
 /** Checksum headers of newer SDKs are left out (WHEN_REQUIRED): R2, B2 and older Ceph refuse them; Content-MD5 and x-amz-content-sha256 are ours. */
 export function createS3Client(config: S3BackendConfig): S3Client {
-  return new S3Client({
+  const client = new S3Client({
     ...(config.endpoint ? { endpoint: config.endpoint } : {}),
     region: config.region ?? 'us-east-1',
     credentials: { accessKeyId: config.accessKeyId, secretAccessKey: config.secretAccessKey },
@@ -40,6 +41,18 @@ export function createS3Client(config: S3BackendConfig): S3Client {
       socketTimeout: config.idleTimeoutMs ?? 60_000,
     },
   });
+  // Translated where it arises: higher up the SDK may wrap what it takes for a foreign error, and the code is lost.
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      try {
+        return await next(args);
+      } catch (error) {
+        throw networkError(error) ?? error;
+      }
+    },
+    { step: 'finalizeRequest', priority: 'low', name: 'translateNetworkErrors' },
+  );
+  return client;
 }
 
 /** `''` or a folder that ends in a slash. Throws PATH_FORBIDDEN. */

@@ -1,11 +1,20 @@
-import type { CommandEnvelope, CommandReceipt, CommandState, CommandType, Result, SignedCommand } from '@rahatback/contracts';
-import { AppError, failed, ok } from '@rahatback/contracts';
+import type {
+  CommandEnvelope,
+  CommandReceipt,
+  CommandState,
+  CommandType,
+  ErrorBody,
+  Result,
+  SignedCommand,
+} from '@rahatback/contracts';
+import { AppError, errorFromBody, failed, ok } from '@rahatback/contracts';
 import { agentCrashPoint } from '../crash-points.js';
 import { asAppError, errorBodyOf } from '../errors.js';
 import type { CommandJournal } from '../journal/command-journal.js';
 import type { CommandEntry } from '../journal/journal-state.js';
 import type { AgentLog } from '../log.js';
 import type { AgentHome } from '../state/agent-home.js';
+import { isObject } from '../state/json-shape.js';
 import { checkExpiry, checkFence, checkPolicy } from './admission.js';
 import type { CommandRunner } from './command-runner.js';
 import { isCommandOf } from './envelope-shape.js';
@@ -26,6 +35,17 @@ export interface IntakeOptions {
 type Reply = (receipt: Result<CommandReceipt>) => void;
 
 const receipt = (commandId: string, state: CommandState): Result<CommandReceipt> => ok({ commandId, state });
+
+/** A refusal is answered with its reason, each time; everything else with its state. */
+const recordedReceipt = (entry: CommandEntry): Result<CommandReceipt> =>
+  entry.state === 'refused' ? failed(refusalOf(entry)) : receipt(entry.id, entry.state);
+
+const refusalOf = ({ result }: CommandEntry): ErrorBody => {
+  const error = result?.message.error;
+  if (isObject(error)) return errorFromBody(error).toBody();
+  return { code: 'COMMAND_REFUSED', message: 'The agent refused this command before. Its log says why.' };
+};
+
 const cancelled = (): AppError => new AppError('CANCELLED', 'A person cancelled it.');
 
 const targetOf = (command: CommandEnvelope): string | null =>
@@ -53,7 +73,7 @@ export class CommandIntake {
     }
     const recorded = this.options.journal.get(command.commandId);
     if (recorded !== undefined) {
-      reply(receipt(command.commandId, recorded.state));
+      reply(recordedReceipt(recorded));
       return;
     }
     const underWay = this.#admitting.get(command.commandId);
@@ -138,7 +158,7 @@ export class CommandIntake {
       message: { commandId: entry.id, fence: entry.fence, error: body },
     });
     this.options.onEnded(entry.id);
-    return receipt(entry.id, 'refused');
+    return failed(body);
   }
 
   /** The journal could not take it: nothing was promised, and the server will send it again. */

@@ -9,8 +9,10 @@ import { AgentWatchdog } from './agent-watchdog.js';
 import { AgentRow } from './agent.entity.js';
 import { AgentsController } from './agents.controller.js';
 import { AgentsService } from './agents.service.js';
+import { CommandDirectory } from './command-directory.js';
 import { CommandDispatcher } from './command-dispatcher.js';
 import { CommandOutbox } from './command-outbox.js';
+import { CommandRefusals } from './command-refusals.js';
 import { CommandReplies } from './command-replies.js';
 import { CommandResults } from './command-results.js';
 import { CommandSettlement } from './command-settlement.service.js';
@@ -33,8 +35,10 @@ import { LeaseService } from './lease.service.js';
     AgentSessions,
     AgentsService,
     AgentWatchdog,
+    CommandDirectory,
     CommandDispatcher,
     CommandOutbox,
+    CommandRefusals,
     CommandReplies,
     CommandResults,
     CommandSettlement,
@@ -43,6 +47,6 @@ import { LeaseService } from './lease.service.js';
     EnrolmentService,
     LeaseService,
   ],
-  exports: [AgentDirectory, CommandOutbox, CommandReplies, CommandResults, DatabaseClock, LeaseService],
+  exports: [AgentDirectory, CommandDirectory, CommandOutbox, CommandReplies, CommandResults, DatabaseClock, LeaseService],
 })
 export class AgentsModule {}

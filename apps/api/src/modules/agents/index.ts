@@ -3,6 +3,7 @@ export { CommandRow } from './command.entity.js';
 export { EnrolCodeRow } from './enrol-code.entity.js';
 export { LeaseRow } from './lease.entity.js';
 export { AgentDirectory } from './agent-directory.js';
+export { CommandDirectory } from './command-directory.js';
 export { CommandOutbox, type NewCommand, type TerminalState } from './command-outbox.js';
 export { CommandReplies } from './command-replies.js';
 export { CommandResults, type CommandOutcome, type CommandResultHandler } from './command-results.js';

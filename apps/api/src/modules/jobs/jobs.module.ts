@@ -3,12 +3,19 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { AgentsModule } from '../agents/index.js';
 import { DatabasesModule } from '../databases/index.js';
 import { StoragesModule } from '../storages/index.js';
+import { JobChanges } from './job-changes.service.js';
 import { JobDirectory } from './job-directory.js';
+import { JobPassphrases } from './job-passphrases.js';
+import { JobStorages } from './job-storages.js';
 import { JobRow } from './job.entity.js';
+import { JobsController } from './jobs.controller.js';
+import { JobsService } from './jobs.service.js';
+import { PassphraseKeys } from './passphrase-keys.js';
 
 @Module({
   imports: [AgentsModule, DatabasesModule, StoragesModule, TypeOrmModule.forFeature([JobRow])],
-  providers: [JobDirectory],
+  controllers: [JobsController],
+  providers: [JobChanges, JobDirectory, JobPassphrases, JobsService, JobStorages, PassphraseKeys],
   exports: [JobDirectory],
 })
 export class JobsModule {}

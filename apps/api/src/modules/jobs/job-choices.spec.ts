@@ -1,0 +1,39 @@
+import { assertSupported, compressionOf } from './job-choices.js';
+
+describe('compressionOf', () => {
+  it.each([
+    [undefined, 'zstd'],
+    [true, 'gzip'],
+    [false, 'none'],
+    ['none', 'none'],
+    ['gzip', 'gzip'],
+    ['zstd', 'zstd'],
+  ] as const)('%s means %s', (choice, expected) => {
+    expect(compressionOf(choice)).toBe(expected);
+  });
+});
+
+describe('assertSupported', () => {
+  it.each(['hourly', 'daily', 'weekly', 'monthly', 'custom', 'advanced'] as const)('refuses the schedule %s', (scheduleType) => {
+    expect(() => assertSupported({ scheduleType })).toThrow(expect.objectContaining({ code: 'SCHEDULE_UNSUPPORTED' }));
+  });
+
+  it.each([
+    [{ cronExpression: '0 2 * * *' }, 'SCHEDULE_UNSUPPORTED'],
+    [{ advancedScheduleConfig: { type: 'complex' } }, 'SCHEDULE_UNSUPPORTED'],
+    [{ storagePath: '/var/backups' }, 'VALIDATION'],
+    [{ storageType: 'google_drive' as const }, 'VALIDATION'],
+    [{ timeZone: 'Mars/Olympus' }, 'TZ_INVALID'],
+    [{ timeZone: '+03:00' }, 'TZ_INVALID'],
+    [{ timeZone: '' }, 'TZ_INVALID'],
+  ])('refuses %j', (dto, code) => {
+    expect(() => assertSupported(dto)).toThrow(expect.objectContaining({ code }));
+  });
+
+  it.each([{}, { scheduleType: 'manual' as const, cronExpression: '' }, { timeZone: 'Europe/Istanbul' }, { timeZone: 'UTC' }])(
+    'takes %j',
+    (dto) => {
+      expect(() => assertSupported(dto)).not.toThrow();
+    },
+  );
+});

@@ -1,0 +1,48 @@
+import type { Compression, CreateJobDto, UpdateJobDto } from '@rahatback/contracts';
+import { AppError } from '@rahatback/contracts';
+
+export const DEFAULT_TIME_ZONE = 'Europe/Istanbul';
+
+export const invalidField = (field: string, sentence: string): AppError =>
+  new AppError('VALIDATION', sentence, { fields: { [field]: [sentence] } });
+
+/** `true` meant gzip in the original; zstd is ours and the default. */
+export function compressionOf(choice: boolean | Compression | undefined): Compression {
+  if (choice === undefined) return 'zstd';
+  if (choice === true) return 'gzip';
+  return choice === false ? 'none' : choice;
+}
+
+/** What the contract already names and this version cannot do yet is refused, never ignored. @throws AppError SCHEDULE_UNSUPPORTED, TZ_INVALID, VALIDATION */
+export function assertSupported(dto: Partial<CreateJobDto> & UpdateJobDto): void {
+  if ((dto.scheduleType ?? 'manual') !== 'manual') {
+    throw new AppError(
+      'SCHEDULE_UNSUPPORTED',
+      'Schedules do not exist yet. Use scheduleType "manual" and start the job with a run request.',
+    );
+  }
+  if ((dto.cronExpression ?? '') !== '' || dto.advancedScheduleConfig !== undefined) {
+    throw new AppError('SCHEDULE_UNSUPPORTED', 'A manual job has no cron expression and no advanced schedule. Leave them out.');
+  }
+  if (dto.storagePath !== undefined) {
+    throw invalidField(
+      'storagePath',
+      "Storing on the agent's own disk does not exist yet. Leave storagePath out, or give cloudStorageId.",
+    );
+  }
+  if (dto.storageType === 'google_drive') {
+    throw invalidField('storageType', 'Google Drive cannot be used as a storage yet. Choose local or s3.');
+  }
+  if (dto.timeZone !== undefined) assertTimeZone(dto.timeZone);
+}
+
+function assertTimeZone(timeZone: string): void {
+  // Only names of the tz database: an offset such as +03:00 knows nothing of summer time.
+  const isName = /^[A-Za-z]+(\/[A-Za-z0-9_+-]+)*$/.test(timeZone);
+  try {
+    if (isName) return void new Intl.DateTimeFormat('en', { timeZone });
+  } catch {
+    // Said below.
+  }
+  throw new AppError('TZ_INVALID', `"${timeZone.slice(0, 60)}" is not a time zone. Use a name such as ${DEFAULT_TIME_ZONE}.`);
+}

@@ -53,6 +53,9 @@ const BANNED_ONLY = {
   message: 'Run the whole file: .only hides the other tests.',
 };
 
+/** ESLint counts `?.` and `??` as branches too; an exhaustive switch counts as one. */
+const COMPLEXITY = ['error', { max: 14, variant: 'modified' }];
+
 /** What every TypeScript file obeys. */
 const strictness = {
   '@typescript-eslint/no-explicit-any': 'error',
@@ -72,10 +75,10 @@ const strictness = {
   '@typescript-eslint/require-await': 'off',
   // SWC erases a type import, and Nest then cannot inject the class: never ask for type imports.
   '@typescript-eslint/consistent-type-imports': 'off',
-  eqeqeq: 'error',
+  eqeqeq: ['error', 'always', { null: 'ignore' }],
   // Names and paths from outside are searched for control characters: that is what such a pattern is for.
   'no-control-regex': 'off',
-  complexity: ['error', 12],
+  complexity: COMPLEXITY,
   'max-lines': ['error', 400],
   'max-lines-per-function': ['error', { max: 50, skipBlankLines: true, skipComments: true, IIFEs: true }],
   'no-console': 'error',
@@ -163,7 +166,7 @@ export default tseslint.config(
   },
   {
     files: ['**/*.{mjs,js}'],
-    rules: { complexity: ['error', 12], 'max-lines': ['error', 400], 'no-warning-comments': strictness['no-warning-comments'] },
+    rules: { complexity: COMPLEXITY, 'max-lines': ['error', 400], 'no-warning-comments': strictness['no-warning-comments'] },
   },
   {
     files: CONFIG_FILES,

@@ -59,7 +59,14 @@ export const MODULE_LAYERS = [
 /** Modules that listen to events of all others and that nobody imports. */
 export const LISTENING_MODULES = ['notifications', 'messaging'];
 
-export const TEST_FILES = ['**/*.spec.{ts,tsx}', '**/*-spec.{ts,tsx}', '**/*.suite.ts'];
+/** Tests, the suites that several tests run, and what only tests use. Product code may not import them. */
+export const TEST_FILES = [
+  '**/*.spec.{ts,tsx}',
+  '**/*-spec.{ts,tsx}',
+  '**/*.suite.ts',
+  '**/*-conformance.ts',
+  'apps/*/src/testing/**',
+];
 
 /** Packages that have a home, and the files that are it. Tests may look behind every seam. */
 export const PACKAGE_HOMES = [

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { cp, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { tempDir } from '@rahatback/testing';
@@ -36,6 +36,17 @@ const manifestOf = ({ name, runtime }: PlantedProject): string =>
     nx: { name: `@rahatback/${name}`, tags: [`scope:${name}`, `runtime:${runtime}`] },
   });
 
+/** The packages of the workspace, but our own names lead to the planted projects. */
+async function linkPackages(root: string, workspace: string, projects: readonly PlantedProject[]): Promise<void> {
+  await mkdir(join(workspace, 'node_modules', '@rahatback'), { recursive: true });
+  for (const entry of await readdir(join(root, 'node_modules'))) {
+    if (entry !== '@rahatback' && !entry.startsWith('.'))
+      await symlink(join(root, 'node_modules', entry), join(workspace, 'node_modules', entry));
+  }
+  for (const { name, folder } of projects)
+    await symlink(join(workspace, folder), join(workspace, 'node_modules', '@rahatback', name));
+}
+
 async function run(cwd: string, script: string, args: readonly string[]): Promise<string> {
   const env = {
     ...process.env,
@@ -67,7 +78,7 @@ export async function lintPlanted(
   const workspace = await tempDir('rahatback-lint-');
   try {
     for (const path of COPIED) await cp(join(root, path), join(workspace.path, path), { recursive: true });
-    await symlink(join(root, 'node_modules'), join(workspace.path, 'node_modules'));
+    await linkPackages(root, workspace.path, projects);
     for (const project of projects) {
       await write(join(workspace.path, project.folder, 'package.json'), manifestOf(project));
       await write(join(workspace.path, project.folder, 'src', 'index.ts'), 'export const shell = 1;\n');

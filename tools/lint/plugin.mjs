@@ -1,5 +1,5 @@
 import { matchesGlob, posix, relative, resolve, sep } from 'node:path';
-import { ENTRIES, LISTENING_MODULES, MODULE_LAYERS, PACKAGE_HOMES, PROJECTS, TEST_FILES } from './architecture.mjs';
+import { ENTRIES, EVERYTHING, LISTENING_MODULES, MODULE_LAYERS, PACKAGE_HOMES, PROJECTS, TEST_FILES } from './architecture.mjs';
 
 const WORKSPACE = resolve(import.meta.dirname, '../..');
 const SCOPE = '@rahatback/';
@@ -51,13 +51,19 @@ function checkPackage(file, importer, specifier) {
   return imported === 'testing' && isTest(file) ? undefined : checkTable(importer, imported, specifier);
 }
 
+function checkRelative(file, importer, { specifier, target }) {
+  const { folder, mayImport } = PROJECTS[importer];
+  if (!isInside(target, folder)) return `"${specifier}" leaves ${folder}: import the other project by its package name.`;
+  const isProduct = mayImport !== EVERYTHING && !isTest(file);
+  return isProduct && isTest(target.replace(/\.js$/, '.ts'))
+    ? `"${specifier}" is for tests: product code may not import it.`
+    : undefined;
+}
+
 function checkProject({ file, specifier, target }) {
   const importer = projectOf(file);
   if (!importer) return undefined;
-  const { folder } = PROJECTS[importer];
-  if (target !== undefined && !isInside(target, folder)) {
-    return `"${specifier}" leaves ${folder}: import the other project by its package name.`;
-  }
+  if (target !== undefined) return checkRelative(file, importer, { specifier, target });
   return specifier.startsWith(SCOPE) ? checkPackage(file, importer, specifier) : undefined;
 }
 

@@ -64,8 +64,8 @@ export const TEST_FILES = [
   '**/*.spec.{ts,tsx}',
   '**/*-spec.{ts,tsx}',
   '**/*.suite.ts',
-  '**/*-conformance.ts',
-  'apps/*/src/testing/**',
+  '**/conformance/**/*.ts',
+  'apps/*/src/**/testing/**/*.ts',
 ];
 
 /** Packages that have a home, and the files that are it. Tests may look behind every seam. */

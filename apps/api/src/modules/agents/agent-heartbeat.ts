@@ -1,23 +1,17 @@
 import { Injectable } from '@nestjs/common';
-import type { CommandState, CommandType, HeartbeatAnswer } from '@rahatback/contracts';
-import { AppError, TERMINAL_COMMAND_STATES } from '@rahatback/contracts';
+import type { CommandState, CommandType, Heartbeat, HeartbeatAnswer } from '@rahatback/contracts';
+import { TERMINAL_COMMAND_STATES } from '@rahatback/contracts';
 import { AppConfig } from '../../platform/config/app-config.js';
 import { Database, type Tx } from '../../platform/database/database.js';
 import type { AgentSession } from '../../platform/realtime/agent-session.js';
-import { LiveEvents } from '../../platform/realtime/live-events.js';
-import { AgentRow } from './agent.entity.js';
+import { AgentSessions } from './agent-sessions.js';
 import { DatabaseClock } from './database-clock.js';
-import { countOf, fieldsOf, listOf, textOf, uuidOf } from './frame-fields.js';
 import { LeaseService } from './lease.service.js';
 
 /** Work that stands under a lease; the others are short, or end what stands under one. */
 const LEASED: readonly CommandType[] = ['job:execute', 'restore:execute'];
 
-interface Running {
-  readonly commandId: string;
-  readonly resource: string;
-  readonly fence: number;
-}
+type Running = Heartbeat['running'][number];
 
 interface Known {
   readonly id: string;
@@ -32,45 +26,23 @@ export class AgentHeartbeat {
     private readonly config: AppConfig,
     private readonly database: Database,
     private readonly leases: LeaseService,
-    private readonly live: LiveEvents,
+    private readonly sessions: AgentSessions,
     private readonly clock: DatabaseClock,
   ) {}
 
   /** @throws AppError FENCED, AGENT_REVOKED, AGENT_QUARANTINED when this session is not the agent's any more */
-  beat(session: AgentSession, message: unknown): Promise<HeartbeatAnswer> {
-    const running = parseRunning(message);
+  beat(session: AgentSession, message: Heartbeat): Promise<HeartbeatAnswer> {
+    const running = message.running.map((item) => ({ ...item, commandId: item.commandId.toLowerCase() }));
     return this.database.inWorkspace(session.workspaceId, async (tx) => {
-      // Leases before the agent's row: the order in which starting work locks them.
+      // Leases, commands, then the agent's row: the order in which starting and ending work locks them.
       const stale = await this.leases.renew(tx, session.agentId, running, this.config.leaseMs);
-      await this.touch(tx, session);
       const known = await noteRunning(tx, session, running);
+      await this.sessions.touch(tx, session);
       const withoutLease = new Set(stale.map(({ commandId }) => commandId));
       const stop = running.filter(({ commandId }) => isUnwanted(known.get(commandId), withoutLease.has(commandId)));
       const now = await this.clock.read(tx);
       return { serverTime: now.toISOString(), stop: stop.map(({ commandId }) => commandId) };
     });
-  }
-
-  /** A session that the watchdog took for dead and that speaks again is alive again, unless another has taken its place. */
-  private async touch(tx: Tx, { agentId, workspaceId, socketId }: AgentSession): Promise<void> {
-    const rows = await tx.query<{ wasOnline: boolean }[]>(
-      `WITH before AS (SELECT id, session_id FROM agents WHERE id = $1 FOR UPDATE),
-            beat AS (UPDATE agents SET last_seen_at = clock_timestamp(), session_id = $2
-                     WHERE id = $1 AND state = 'active' AND (session_id = $2 OR session_id IS NULL) RETURNING id)
-       SELECT before.session_id IS NOT NULL AS "wasOnline" FROM before JOIN beat USING (id)`,
-      [agentId, socketId],
-    );
-    const row = rows[0];
-    if (!row) throw await this.reasonOut(tx, agentId);
-    if (row.wasOnline) return;
-    this.database.afterCommit(tx, () => this.live.toWorkspace(workspaceId, 'agent:status', { agentId, status: 'online' }));
-  }
-
-  private async reasonOut(tx: Tx, agentId: string): Promise<AppError> {
-    const agent = await tx.findOneBy(AgentRow, { id: agentId });
-    if (agent?.state === 'quarantined') return new AppError('AGENT_QUARANTINED', 'This agent is in quarantine. See the console.');
-    if (agent?.state === 'active') return new AppError('FENCED', 'A newer session of this agent has begun, so this one ends.');
-    return new AppError('AGENT_REVOKED', 'This agent was revoked. Enrol it again with a new code if it is still needed.');
   }
 }
 
@@ -94,10 +66,3 @@ function isUnwanted(command: Known | undefined, hasNoLease: boolean): boolean {
   if (!command || TERMINAL_COMMAND_STATES.includes(command.state)) return true;
   return hasNoLease && LEASED.includes(command.type);
 }
-
-const parseRunning = (message: unknown): Running[] =>
-  listOf(fieldsOf(message)['running'] ?? [], 'running').map((item) => ({
-    commandId: uuidOf(item, 'commandId'),
-    resource: textOf(item, 'resource', 500),
-    fence: countOf(item, 'fence'),
-  }));

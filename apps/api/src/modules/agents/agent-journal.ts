@@ -1,12 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import type { CommandState, ErrorBody, JournalAnswer } from '@rahatback/contracts';
+import type { CommandState, ErrorBody, JournalAnswer, JournalEntry } from '@rahatback/contracts';
 import { TERMINAL_COMMAND_STATES } from '@rahatback/contracts';
 import { Database, type Tx } from '../../platform/database/database.js';
 import type { AgentSession } from '../../platform/realtime/agent-session.js';
 import { AgentSessions } from './agent-sessions.js';
 import { CommandOutbox } from './command-outbox.js';
 import { CommandSettlement } from './command-settlement.service.js';
-import { commandStateOf, isUuid, listOf } from './frame-fields.js';
 
 const LOST: ErrorBody = {
   code: 'AGENT_RESTARTED',
@@ -36,13 +35,15 @@ export class AgentJournal {
   ) {}
 
   /** Results that we lack come by themselves: the agent sends them again until they are confirmed. May run twice. */
-  async reconcile(session: AgentSession, message: unknown): Promise<JournalAnswer> {
-    const entries = parseEntries(message);
+  async reconcile(session: AgentSession, journal: readonly JournalEntry[]): Promise<JournalAnswer> {
+    const entries = journal.map(({ commandId, state }) => ({ id: commandId.toLowerCase(), state }));
     const begunAt = this.sessions.beginOf(session);
     const forget = await this.database.inWorkspace(session.workspaceId, async (tx) => {
-      await confirmGeneration(tx, session);
       await this.noteAccepted(tx, session, entries);
       await requeueUnanswered(tx, session, begunAt);
+      // Commands before the agent's row: the order in which a command that ends locks them.
+      await this.sessions.touch(tx, session);
+      await confirmGeneration(tx, session);
       return forgettable(entries, await knownOf(tx, session, entries));
     });
     await this.settleLost(session, entries, begunAt);
@@ -105,10 +106,3 @@ function forgettable(entries: readonly Entry[], known: readonly Known[]): string
     })
     .map(({ id }) => id);
 }
-
-/** What is malformed is left out: it is not a command of ours, and must not keep the agent from its work. */
-const parseEntries = (message: unknown): Entry[] =>
-  listOf(message, 'journal').flatMap(({ commandId, state }) => {
-    const known = commandStateOf(state);
-    return isUuid(commandId) && known !== undefined ? [{ id: commandId.toLowerCase(), state: known }] : [];
-  });

@@ -10,9 +10,10 @@ import { AgentChannel } from '../../platform/realtime/agent-channel.js';
 import type { AgentAuthenticator, AgentSession } from '../../platform/realtime/agent-session.js';
 import { LiveEvents } from '../../platform/realtime/live-events.js';
 import { AuditTrail } from '../audit/index.js';
+import { plain } from './agent-words.js';
 import { AgentRow } from './agent.entity.js';
 import { DatabaseClock } from './database-clock.js';
-import { countOf, fieldsOf, textOf, toolsOf, uuidOf } from './frame-fields.js';
+import { REVOKED } from './agent-revoked.js';
 import { nextGenerations } from './session-generation.js';
 
 /** The gateway gives an agent 5 s to answer; twice that and a challenge is forgotten. */
@@ -101,8 +102,37 @@ export class AgentSessions implements AgentAuthenticator {
     });
   }
 
+  /** When the session began, by PostgreSQL's clock. */
   beginOf(session: AgentSession): Date | undefined {
     return this.begunAt.get(session.socketId);
+  }
+
+  /**
+   * Says that the session is alive. One that the watchdog took for dead is alive again, unless another has taken its place.
+   * @throws AppError FENCED, AGENT_REVOKED, AGENT_QUARANTINED when it is not the agent's any more; its socket is cut, too
+   */
+  async touch(tx: Tx, { agentId, workspaceId, socketId }: AgentSession): Promise<void> {
+    const rows = await tx.query<{ wasOnline: boolean }[]>(
+      `WITH before AS (SELECT id, session_id FROM agents WHERE id = $1 FOR UPDATE),
+            beat AS (UPDATE agents SET last_seen_at = clock_timestamp(), session_id = $2
+                     FROM before
+                     WHERE agents.id = before.id AND state = 'active' AND (before.session_id = $2 OR before.session_id IS NULL)
+                     RETURNING agents.id)
+       SELECT before.session_id IS NOT NULL AS "wasOnline" FROM before JOIN beat USING (id)`,
+      [agentId, socketId],
+    );
+    const row = rows[0];
+    if (!row) throw await this.expel(tx, agentId);
+    if (row.wasOnline) return;
+    this.database.afterCommit(tx, () => this.live.toWorkspace(workspaceId, 'agent:status', { agentId, status: 'online' }));
+  }
+
+  /** It joined its room after it was cut, so the cut had missed it: it is cut again. */
+  private async expel(tx: Tx, agentId: string): Promise<AppError> {
+    const agent = await tx.findOneBy(AgentRow, { id: agentId });
+    const reason = agent?.state === 'active' ? SUPERSEDED : agent?.state === 'quarantined' ? QUARANTINED : REVOKED;
+    this.channel.cut(agentId, reason, agent?.state === 'active' ? (agent.sessionId ?? undefined) : undefined);
+    return new AppError(reason.code, reason.message);
   }
 
   private async open(
@@ -115,7 +145,7 @@ export class AgentSessions implements AgentAuthenticator {
     const proof = sessionProofBytes({ serverId: this.keys.serverId, agentId, nonce, generation });
     if (!agent || !verifyBytes(agent.signPublicKey, proof, registration.signature)) throw authFailed();
     if (agent.state === 'revoked') {
-      throw new AppError('AGENT_REVOKED', 'This agent was revoked. Enrol it again with a new code if it is still needed.');
+      throw new AppError(REVOKED.code, REVOKED.message);
     }
     if (agent.state === 'quarantined') throw new AppError(QUARANTINED.code, QUARANTINED.message);
     const next = nextGenerations(generation, { confirmed: agent.generationConfirmed, pending: agent.generationPending });
@@ -174,19 +204,15 @@ export class AgentSessions implements AgentAuthenticator {
   }
 }
 
-function parseRegistration(message: unknown): RegisterMessage {
-  const fields = fieldsOf(message);
-  return {
-    agentId: uuidOf(fields, 'agentId'),
-    deviceName: textOf(fields, 'deviceName', 200),
-    platform: textOf(fields, 'platform', 100),
-    version: textOf(fields, 'version', 50),
-    protocol: countOf(fields, 'protocol'),
-    tools: toolsOf(fields['tools']),
-    generation: countOf(fields, 'generation'),
-    signature: textOf(fields, 'signature', 200),
-  };
-}
+/** The gateway has checked the frame's shape. */
+const parseRegistration = (message: RegisterMessage): RegisterMessage => ({
+  ...message,
+  agentId: message.agentId.toLowerCase(),
+  deviceName: plain(message.deviceName),
+  platform: plain(message.platform),
+  version: plain(message.version),
+  tools: message.tools.map(({ name, version, path }) => ({ name: plain(name), version: plain(version), path: plain(path) })),
+});
 
 function assertProtocol(protocol: number): void {
   if (protocol >= AGENT_PROTOCOL_MIN && protocol <= AGENT_PROTOCOL) return;

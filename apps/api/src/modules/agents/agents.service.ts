@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { AgentView, ErrorBody, Page, PageQueryDto } from '@rahatback/contracts';
+import type { AgentView, Page, PageQueryDto } from '@rahatback/contracts';
 import { AppError } from '@rahatback/contracts';
 import { Database } from '../../platform/database/database.js';
 import type { Actor } from '../../platform/http/actor.js';
@@ -8,15 +8,11 @@ import { AgentChannel } from '../../platform/realtime/agent-channel.js';
 import { LiveEvents } from '../../platform/realtime/live-events.js';
 import { AuditTrail } from '../audit/index.js';
 import { AgentDirectory } from './agent-directory.js';
+import { REVOKED } from './agent-revoked.js';
 import { toAgentView } from './agent-view.js';
 import { AgentRow } from './agent.entity.js';
 import { CommandSettlement } from './command-settlement.service.js';
 import { ANY_GENERATION } from './session-generation.js';
-
-const REVOKED: ErrorBody = {
-  code: 'AGENT_REVOKED',
-  message: 'This agent was revoked. Enrol it again with a new code if it is still needed.',
-};
 
 const words = (typed: string): string =>
   typed

@@ -6,10 +6,10 @@ import { Database, type Tx } from '../../platform/database/database.js';
 import { crashPoint } from '../../platform/faults/crash-points.js';
 import { ServerKeys } from '../../platform/keys/server-keys.js';
 import { AgentChannel } from '../../platform/realtime/agent-channel.js';
+import { commandStateOf, errorOf } from './agent-words.js';
 import { CommandOutbox } from './command-outbox.js';
 import { CommandSettlement } from './command-settlement.service.js';
 import { CommandRow } from './command.entity.js';
-import { commandStateOf, errorOf } from './frame-fields.js';
 
 /** How long an agent may take for a receipt; after that the command is sent again under the same id. */
 const RECEIPT_TIMEOUT_MS = 10_000;

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import type { Confirmed } from '@rahatback/contracts';
+import type { Confirmed, ErrorBody, ReportBase } from '@rahatback/contracts';
 import { Database } from '../../platform/database/database.js';
 import type { AgentSession } from '../../platform/realtime/agent-session.js';
 import { AuditTrail } from '../audit/index.js';
 import { CommandDirectory } from './command-directory.js';
 import { CommandOutbox } from './command-outbox.js';
-import { errorOf, fieldsOf } from './frame-fields.js';
+import { errorOf } from './agent-words.js';
 
 /** What an agent would not do: too late, out-fenced, forged, or against its own policy. Each is on record. */
 @Injectable()
@@ -18,8 +18,8 @@ export class CommandRefusals {
   ) {}
 
   /** Always confirmed: what we do not know, or have settled already, the agent need not keep. */
-  take(session: AgentSession, message: unknown): Promise<Confirmed> {
-    const error = errorOf(fieldsOf(message)['error']);
+  take(session: AgentSession, message: ReportBase & { readonly error: ErrorBody }): Promise<Confirmed> {
+    const error = errorOf(message.error);
     return this.database.inWorkspace(session.workspaceId, async (tx) => {
       const command = await this.commands.reported(tx, session, message);
       if (!command) return { confirmed: true };

@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { ErrorBody } from '@rahatback/contracts';
 import { Database, type Tx } from '../../platform/database/database.js';
+import { REVOKED } from './agent-revoked.js';
 import { CommandOutbox } from './command-outbox.js';
 import { CommandRow } from './command.entity.js';
 import type { CommandOutcome } from './command-results.js';
@@ -9,7 +10,6 @@ const EXPIRED: ErrorBody = {
   code: 'COMMAND_EXPIRED',
   message: 'The agent did not take the command in time. See that it is online, then start again.',
 };
-const REVOKED: ErrorBody = { code: 'AGENT_REVOKED', message: 'The agent was revoked before the work was done.' };
 const BATCH = 100;
 
 interface CommandRef {

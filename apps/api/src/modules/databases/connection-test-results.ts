@@ -1,10 +1,10 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import type { Confirmed } from '@rahatback/contracts';
+import type { Confirmed, DatabaseTestResult } from '@rahatback/contracts';
 import { Database } from '../../platform/database/database.js';
 import { AgentMessageRouter } from '../../platform/realtime/agent-message-router.js';
 import type { AgentSession } from '../../platform/realtime/agent-session.js';
 import { CommandDirectory, CommandOutbox, CommandReplies, CommandResults } from '../agents/index.js';
-import { parseTestResult } from './test-result.js';
+import { keptResult } from './test-result.js';
 
 /** Takes the answers of agents to `database:test`, in whichever process they arrive, and wakes the request that waits. */
 @Injectable()
@@ -27,8 +27,8 @@ export class ConnectionTestResults implements OnModuleInit {
   }
 
   /** Always confirmed: an answer that nobody waits for any more, or that comes twice, changes nothing. */
-  private take(session: AgentSession, message: unknown): Promise<Confirmed> {
-    const result = parseTestResult(message);
+  private take(session: AgentSession, message: DatabaseTestResult): Promise<Confirmed> {
+    const result = keptResult(message);
     return this.database.inWorkspace(session.workspaceId, async (tx) => {
       const command = await this.commands.reported(tx, session, message, 'database:test');
       if (command && (await this.outbox.markEnded(tx, command.id, result.success ? 'succeeded' : 'failed', result))) {

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '@rahatback/contracts';
 import type { ErrorCode } from '@rahatback/contracts';
@@ -18,10 +19,12 @@ export interface RetryOptions {
 /** Storage failed in a way that the same call may survive a little later. */
 export const isTransient = (error: unknown): boolean => error instanceof AppError && TRANSIENT_CODES.has(error.code);
 
+const randomFraction = (): number => randomInt(2 ** 32) / 2 ** 32;
+
 /** Exponential, half of it jittered: attempt 1 waits base/2…base, each next twice that, never more than the maximum. */
 export function backoffDelayMs(attempt: number, options: RetryOptions): number {
   const ceilingMs = Math.min(options.maxDelayMs, options.baseDelayMs * 2 ** Math.min(attempt - 1, 30));
-  return ceilingMs / 2 + ((options.random ?? Math.random)() * ceilingMs) / 2;
+  return ceilingMs / 2 + ((options.random ?? randomFraction)() * ceilingMs) / 2;
 }
 
 /** Waits out the delay that follows the given failed attempt. */

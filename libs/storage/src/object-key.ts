@@ -40,7 +40,6 @@ export function assertKeyPrefix(prefix: string): string {
 export function assertFolderName(folder: string): string {
   const isBad = (segment: string): boolean =>
     segment === '' || segment.startsWith('.') || segment.trim() !== segment || Buffer.byteLength(segment) > 255;
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (Buffer.byteLength(folder) > 400 || /[\u0000-\u001f\u007f\\]/.test(folder) || folder.split('/').some(isBad)) {
     throw new AppError(
       'PATH_FORBIDDEN',

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { seededRandom } from '../random.js';
 import { s3RequestOf } from './s3-operation.js';
 import type { S3Operation, S3Request } from './s3-operation.js';
 
@@ -140,9 +141,10 @@ async function act(action: S3FaultAction, { upstream, incoming, response, stoppe
   }
 }
 
-/** An S3 server's worst days, on demand: an HTTP proxy in front of a real store that breaks chosen requests and passes all others on. */
-export async function startS3FaultProxy(storeEndpoint: string, random: () => number = Math.random): Promise<S3FaultProxy> {
+/** An S3 server's worst days, on demand: an HTTP proxy in front of a real store that breaks chosen requests and passes all others on. `seed` fixes the faults with a probability. */
+export async function startS3FaultProxy(storeEndpoint: string, seed = 1): Promise<S3FaultProxy> {
   const upstream = new URL(storeEndpoint);
+  const random = seededRandom(seed);
   let armed: ArmedFault[] = [];
   let requests: S3Request[] = [];
   const stop = new AbortController();
@@ -152,7 +154,7 @@ export async function startS3FaultProxy(storeEndpoint: string, random: () => num
       const isMeant = [fault.operation].flat().includes(request.operation) && (fault.matches?.(request) ?? true);
       if (!isMeant || one.struck >= (fault.times ?? 1)) continue;
       one.seen += 1;
-      if (one.seen <= (fault.after ?? 0) || random() >= (fault.probability ?? 1)) continue;
+      if (one.seen <= (fault.after ?? 0) || random.next() >= (fault.probability ?? 1)) continue;
       one.struck += 1;
       return fault.action;
     }

@@ -114,7 +114,7 @@ export class LocalBackend implements StorageBackend {
       const folder = await this.#uploads.folderOf(assertObjectKey(payload.key), payload.uploadId);
       const md5Hex = Buffer.from(payload.md5Base64, 'base64').toString('hex');
       const claim = { sizeBytes: payload.sizeBytes, sha256Hex: payload.sha256Hex, md5Hex };
-      await writePart(folder, payload.partNumber, claim, body, this.#sync);
+      await writePart(folder, { partNumber: payload.partNumber, claim }, body, this.#sync);
       return { etag: md5Hex };
     });
   }

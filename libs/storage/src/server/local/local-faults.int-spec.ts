@@ -147,7 +147,7 @@ describe('the server disk', () => {
     await expect(put({ partNumber: 8_193 })).rejects.toEqual(code('PART_INVALID'));
   });
 
-  it('row 26: completes after a kill between link and clean-up', async () => {
+  it('completes after a kill between link and clean-up', async () => {
     const { uploadId, parts } = await uploadParts(server.backend, 'data-00001', randomBytes(5_000));
     const upload = folder('.uploads', uploadId);
     await rename(join(upload, 'staging'), join(upload, 'sealed'));
@@ -161,7 +161,7 @@ describe('the server disk', () => {
     expect(await readdir(folder('.uploads'))).toEqual([]);
   });
 
-  it('row 26: completes after a kill between seal and link', async () => {
+  it('completes after a kill between seal and link', async () => {
     const content = randomBytes(5_000);
     const { uploadId, parts } = await uploadParts(server.backend, 'data-00001', content);
     await rename(folder('.uploads', uploadId, 'staging'), folder('.uploads', uploadId, 'sealed'));
@@ -169,7 +169,7 @@ describe('the server disk', () => {
     expect((await buffer(await server.backend.read('data-00001'))).equals(content)).toBe(true);
   });
 
-  it('row 25: an fsync that fails loses the upload, and no second try calls it stored', async () => {
+  it('an fsync that fails loses the upload, and no second try calls it stored', async () => {
     let isBroken = false;
     const sick = open({
       sync: async (file) => {
@@ -227,7 +227,7 @@ const mounted = ((): string | undefined => {
   return undefined;
 })();
 
-(mounted ? describe : describe.skip)('row 24: a disk that fills up (needs the right to mount; skipped without)', () => {
+(mounted ? describe : describe.skip)('a disk that fills up (needs the right to mount; skipped without)', () => {
   const root = mounted ?? '';
   afterAll(() => {
     spawnSync('umount', [root]);

@@ -22,11 +22,11 @@ const invalid = (sentence: string, partNumber: number): AppError => new AppError
  */
 export async function writePart(
   folder: string,
-  partNumber: number,
-  claim: PartClaim,
+  part: { partNumber: number; claim: PartClaim },
   body: Readable,
   sync: SyncFile,
 ): Promise<void> {
+  const { partNumber, claim } = part;
   const temporary = await namelessFile(folder);
   try {
     await receive(temporary, partNumber, claim, body);

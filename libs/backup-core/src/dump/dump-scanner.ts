@@ -1,7 +1,10 @@
+import { TextDecoder } from 'node:util';
 import { parseCopy, type CopyTarget } from './copy-target.js';
 import { NEWLINE, SqlLexer, type LexedLine } from './sql-lexer.js';
+import { decoderFor } from './text-encoding.js';
 
 const END_OF_COPY = Buffer.from('\\.\n');
+const ENCODING = /^SET client_encoding = '([^']+)';$/;
 const BACKSLASH = 0x5c;
 const DOT = 0x2e;
 /** Longest text line outside of table data: PostgreSQL's own limit for one value, doubled by hex. */
@@ -56,6 +59,7 @@ export class DumpScanner {
   private statementBytes = 0;
   private hasSql = false;
   private atRowStart = true;
+  private decoder = new TextDecoder();
 
   constructor(private readonly handlers: readonly DumpHandler[]) {}
 
@@ -119,7 +123,7 @@ export class DumpScanner {
     let from = 0;
     for (const to of lexed.statementEnds) {
       this.keep(line.subarray(from, to));
-      const sql = withoutLeadingComments(Buffer.concat(this.statement).toString('utf8')).trim();
+      const sql = withoutLeadingComments(this.decoder.decode(Buffer.concat(this.statement))).trim();
       done.push({ sql, complete: this.statementBytes <= MAX_STATEMENT_BYTES });
       this.statement = [];
       this.statementBytes = 0;
@@ -138,11 +142,13 @@ export class DumpScanner {
   }
 
   private emitComment(line: Buffer): void {
-    const text = line.toString('utf8', 2).trim();
+    const text = this.decoder.decode(line.subarray(2)).trim();
     for (const handler of this.handlers) handler.comment?.(text);
   }
 
   private emitStatement(sql: string, complete: boolean): void {
+    const encoding = ENCODING.exec(sql)?.[1];
+    if (encoding !== undefined) this.decoder = decoderFor(encoding);
     for (const handler of this.handlers) handler.statement?.(sql, complete);
     if (!/^copy\s/i.test(sql) || !/\sfrom\s+stdin\b/i.test(sql)) return;
     const target = parseCopy(sql);

@@ -43,18 +43,38 @@ const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'];
 /** `setpriv --pdeathsig KILL` (util-linux) makes the child die with us even when we are killed; without it the pid record has to do. */
 function dyingWithUs({ binary, args }: ToolCommand): { binary: string; args: string[] } {
   const setpriv = process.platform === 'linux' ? SETPRIV.find((path) => existsSync(path)) : undefined;
-  return setpriv
-    ? { binary: setpriv, args: ['--pdeathsig', 'KILL', '--', binary, ...args] }
-    : { binary, args: [...args] };
+  return setpriv ? { binary: setpriv, args: ['--pdeathsig', 'KILL', '--', binary, ...args] } : { binary, args: [...args] };
 }
 
 function whenSpawned(child: ChildProcess, binary: string): Promise<number> {
   return new Promise((resolve, reject) => {
     child.once('spawn', () => resolve(child.pid ?? 0));
     child.once('error', (cause) => {
-      reject(new AppError('TOOL_MISSING', `${binary} cannot be started: ${cause.message}. Install it or check its rights.`, undefined, { cause }));
+      reject(
+        new AppError(
+          'TOOL_MISSING',
+          `${binary} cannot be started: ${cause.message}. Install it or check its rights.`,
+          undefined,
+          { cause },
+        ),
+      );
     });
   });
+}
+
+/** Ends the group once; a pid is never signalled after its process has been waited for. */
+function killerOf(child: ChildProcess, pid: number, exit: Promise<ToolExit>): () => Promise<void> {
+  const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  return async () => {
+    if (!ended()) killGroup(pid, 'SIGTERM');
+    const timer = setTimeout(() => {
+      if (!ended()) killGroup(pid, 'SIGKILL');
+    }, TERM_GRACE_MS);
+    // Unread output would keep the pipe, and with it the end, open for ever.
+    child.stdout?.resume();
+    await exit;
+    clearTimeout(timer);
+  };
 }
 
 /**
@@ -63,7 +83,8 @@ function whenSpawned(child: ChildProcess, binary: string): Promise<number> {
  */
 export async function spawnTool(command: ToolCommand, { signal, secrets, onSpawn }: SpawnOptions): Promise<RunningTool> {
   signal.throwIfAborted();
-  if (!existsSync(command.binary)) throw new AppError('TOOL_MISSING', `${command.binary} is not there any more. Install it again.`);
+  if (!existsSync(command.binary))
+    throw new AppError('TOOL_MISSING', `${command.binary} is not there any more. Install it again.`);
   const { binary, args } = dyingWithUs(command);
   const child = spawn(binary, args, { shell: false, detached: true, stdio: 'pipe', env: command.env, windowsHide: true });
   const exit = new Promise<ToolExit>((resolve) => {
@@ -76,18 +97,13 @@ export async function spawnTool(command: ToolCommand, { signal, secrets, onSpawn
   child.stdin.on('error', () => undefined);
   const pid = await whenSpawned(child, command.binary);
   onSpawn?.({ pid, startTicks: startTicksOf(pid) });
-  const kill = async (): Promise<void> => {
-    killGroup(pid, 'SIGTERM');
-    const timer = setTimeout(() => killGroup(pid, 'SIGKILL'), TERM_GRACE_MS);
-    // Unread output would keep the pipe, and with it the end, open for ever.
-    child.stdout.resume();
-    await exit;
-    clearTimeout(timer);
+  const kill = killerOf(child, pid, exit);
+  const onAbort = (): void => {
+    kill().catch(() => undefined);
   };
-  const onAbort = (): void => void kill();
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();
-  void exit.then(() => signal.removeEventListener('abort', onAbort));
+  exit.then(() => signal.removeEventListener('abort', onAbort)).catch(() => undefined);
   return { stdin: child.stdin, stdout: child.stdout, exit, errorTail: () => tail.text(), kill };
 }
 

@@ -1,4 +1,6 @@
 const KEPT_BYTES = 64 * 1024;
+/** Kept beyond that, so that a secret is never cut in two before it is looked for. */
+const MARGIN_BYTES = 8 * 1024;
 const HIDDEN = '[hidden]';
 
 /** The last 64 KiB of what a program wrote, with secrets taken out. */
@@ -13,7 +15,11 @@ export class OutputTail {
     this.chunks.push(chunk);
     this.sizeBytes += chunk.length;
     // A whole chunk is dropped only when the rest is still enough, so that the tail never gets short.
-    for (let first = this.chunks[0]; first && this.sizeBytes - first.length >= KEPT_BYTES; first = this.chunks[0]) {
+    for (
+      let first = this.chunks[0];
+      first && this.sizeBytes - first.length >= KEPT_BYTES + MARGIN_BYTES;
+      first = this.chunks[0]
+    ) {
       this.sizeBytes -= first.length;
       this.chunks.shift();
     }

@@ -1,0 +1,111 @@
+import type { Connection, DatabaseType } from '@rahatback/contracts';
+import type { TableDigest } from '../dump/digest-collector.js';
+import type { DatabaseTraits, DumpFacts } from '../dump/dump-facts.js';
+import type { ToolCommand, ToolExit } from '../process/spawn-tool.js';
+
+/** How to reach one database. The password lives in memory and in the environment of the client tools, nowhere else. */
+export interface DatabaseAccess {
+  readonly connection: Connection;
+  readonly password: string | null;
+  /** Path of a file that holds `connection.tlsCa`, for the client tools (see `withCaFile`). */
+  readonly caFile?: string;
+}
+
+export type ProbePurpose = 'backup' | 'restore';
+
+export interface ProbeResult {
+  readonly serverVersion: string;
+  readonly serverMajor: number;
+  readonly latencyMs: number;
+  /** What the database takes on the server's disk: the base of progress estimates. */
+  readonly databaseBytes: number | null;
+  readonly traits: DatabaseTraits;
+}
+
+/** The client programs of one installed version. */
+export interface ClientTools {
+  readonly major: number;
+  /** `15.20` */
+  readonly version: string;
+  readonly folder: string;
+  /** Why this version should be replaced, or null. */
+  readonly warning: string | null;
+}
+
+export interface ToolSearch {
+  /** Folders to look into first, such as one from the agent's configuration. */
+  readonly extraFolders?: readonly string[];
+  /** The PATH variable of this program. */
+  readonly path?: string;
+}
+
+/** Takes the dump as it streams by. */
+export interface DumpInspector {
+  /** @throws AppError DUMP_INCOMPLETE for bytes that no dump of this engine has */
+  push(bytes: Buffer): void;
+  /** @throws AppError DUMP_INCOMPLETE unless the dump was whole to its end mark */
+  finish(): Omit<DumpFacts, 'database'>;
+}
+
+/** Turns a dump into what the restoring program reads, and digests it on the way. */
+export interface RestoreFeed {
+  /** What to send before the dump. */
+  readonly prelude: Buffer;
+  /** @throws AppError DATA_CORRUPT for a dump that must not be run */
+  push(bytes: Buffer): readonly Buffer[];
+  /** @throws AppError DATA_CORRUPT when the dump was not whole */
+  finish(): { readonly rest: readonly Buffer[]; readonly digests: readonly TableDigest[] };
+}
+
+export interface StagingDatabase {
+  readonly name: string;
+  readonly restoreId: string;
+}
+
+/**
+ * One kind of database server. An engine starts no process and keeps no state; it says what to run and judges what came of it. Every method that
+ * talks to the server gives up after ten seconds without a connection, throws AppErrors that name user and host but never the password, and
+ * may run twice.
+ */
+export interface DatabaseEngine {
+  readonly type: DatabaseType;
+  readonly dumpFormat: string;
+  /**
+   * For a backup: connects to the database and checks that everything in it can be read. For a restore: connects to the server, whose database
+   * may be gone, and checks that the user may create one.
+   * @throws AppError DB_UNREACHABLE, DB_AUTH_FAILED, DB_NOT_FOUND, DB_PRIVILEGE, DB_TLS
+   */
+  probe(access: DatabaseAccess, purpose: ProbePurpose): Promise<ProbeResult>;
+  /** Every installed version, newest first. */
+  findTools(search: ToolSearch): Promise<readonly ClientTools[]>;
+  /** The lowest version that can dump that server. @throws AppError TOOL_MISSING, TOOL_VERSION */
+  chooseTools(probe: Pick<ProbeResult, 'serverMajor' | 'serverVersion'>, tools: readonly ClientTools[]): ClientTools;
+  /** `pg_dump 15.20` */
+  toolName(tools: ClientTools): string;
+  dumpCommand(access: DatabaseAccess, tools: ClientTools): ToolCommand;
+  inspectDump(): DumpInspector;
+  /** Why a dump that ended like this failed. */
+  dumpFailure(exit: ToolExit, errorTail: string, access: DatabaseAccess): Error;
+  restoreCommand(access: DatabaseAccess, tools: ClientTools): ToolCommand;
+  restoreFeed(tools: ClientTools): RestoreFeed;
+  restoreFailure(exit: ToolExit, errorTail: string): Error;
+  /** What the target lacks for this dump. @throws AppError RESTORE_FAILED naming roles and extensions, RESTORE_TARGET_EXISTS */
+  preflight(access: DatabaseAccess, targetDatabase: string, facts: DumpFacts): Promise<void>;
+  /** Creates an empty database like the source, marked as a restore in progress. @returns its name */
+  createStaging(access: DatabaseAccess, restoreId: string, facts: DumpFacts): Promise<string>;
+  /** Gives the finished staging database its final name, in one transaction. @throws AppError RESTORE_TARGET_EXISTS */
+  publishStaging(access: DatabaseAccess, staging: string, targetDatabase: string, facts: DumpFacts): Promise<void>;
+  /** Drops a staging database with its sessions; any other database is refused. Nothing happens when it is not there. */
+  dropStaging(access: DatabaseAccess, staging: string): Promise<void>;
+  /** What crashed restores left behind. */
+  findStaging(access: DatabaseAccess): Promise<readonly StagingDatabase[]>;
+  /** Digests the same tables in `access.connection.database`, in the order of `expected`. */
+  digestDatabase(
+    access: DatabaseAccess,
+    expected: readonly TableDigest[],
+    facts: DumpFacts,
+    signal: AbortSignal,
+  ): Promise<readonly TableDigest[]>;
+  /** Names of sequences that do not stand where the dump set them. */
+  differingSequences(access: DatabaseAccess, facts: DumpFacts): Promise<readonly string[]>;
+}

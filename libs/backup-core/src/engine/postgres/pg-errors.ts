@@ -1,0 +1,82 @@
+import { AppError, type Connection, type ErrorCode } from '@rahatback/contracts';
+
+interface PgErrorLike {
+  readonly code?: string;
+  readonly message?: string;
+  readonly errors?: readonly unknown[];
+}
+
+const UNREACHABLE = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'ENOENT',
+  'EACCES',
+  'ECONNRESET',
+]);
+const LOST = /terminat|Connection ended|server closed|timeout/i;
+const TLS_CODE = /^(ERR_TLS|ERR_SSL|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_(VERIFY|GET)|HOSTNAME_MISMATCH|EPROTO)/;
+const TLS_TEXT = /SSL|TLS|certificate|self.signed|altname/i;
+
+/** Where a connection leads, for sentences: `db.example:5432`. */
+export const placeOf = ({ host, port }: Pick<Connection, 'host' | 'port'>): string =>
+  host.startsWith('/') ? `${host} (port ${port})` : `${host}:${port}`;
+
+function firstCause(error: unknown): PgErrorLike {
+  const like = error as PgErrorLike;
+  // A name with several addresses fails with one error for each of them.
+  return Array.isArray(like.errors) && like.errors.length > 0 ? (like.errors[0] as PgErrorLike) : like;
+}
+
+/** What an error of the driver means to the person who entered the connection. AppErrors pass through. */
+export function asDatabaseError(
+  error: unknown,
+  connection: Connection,
+  statementFailure: ErrorCode = 'DB_UNREACHABLE',
+): AppError {
+  if (error instanceof AppError) return error;
+  const { code = '', message = '' } = firstCause(error);
+  const place = placeOf(connection);
+  const { username, database } = connection;
+  const fail = (...args: [AppError['code'], string]): AppError => new AppError(...args, undefined, { cause: error });
+  if (code === '28P01' || (code === '28000' && !/SSL off|no encryption/.test(message))) {
+    return fail(
+      'DB_AUTH_FAILED',
+      `${place} refused the log-in of user ${username} to database ${database}. Check user, password and pg_hba.conf.`,
+    );
+  }
+  if (code === '3D000') return fail('DB_NOT_FOUND', `There is no database ${database} on ${place}.`);
+  if (code === '42501')
+    return fail('DB_PRIVILEGE', `User ${username} may not do this on ${place}: ${message}. Grant it and try again.`);
+  if (code === '53300')
+    return fail('DB_UNREACHABLE', `${place} has no free connection: ${message}. Raise max_connections or close sessions.`);
+  if (TLS_CODE.test(code) || (TLS_TEXT.test(message) && !/^\d/.test(code)) || code === '28000') {
+    return fail('DB_TLS', `TLS with ${place} failed: ${message}. Check the TLS mode and the certificate authority.`);
+  }
+  if (UNREACHABLE.has(code)) return fail('DB_UNREACHABLE', unreachableSentence(code, place));
+  if (/^(57P0|08)/.test(code) || LOST.test(message)) {
+    return fail(
+      'DB_UNREACHABLE',
+      `${place} did not answer or closed the connection: ${message}. Check that the server runs and accepts connections.`,
+    );
+  }
+  return fail(statementFailure, `${place} answered with an error: ${message}.`);
+}
+
+function unreachableSentence(code: string, place: string): string {
+  switch (code) {
+    case 'ECONNREFUSED':
+      return `${place} refused the connection. Check host and port, and that the server listens there.`;
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `The name of ${place} cannot be resolved on this machine. Check the host.`;
+    case 'ENOENT':
+    case 'EACCES':
+      return `There is no reachable socket at ${place} (${code}). Check the socket folder and port.`;
+    default:
+      return `${place} cannot be reached from this machine (${code}). Check network and firewall.`;
+  }
+}

@@ -1,0 +1,31 @@
+import type { DatabaseEngine } from '../database-engine.js';
+import { dumpCommand, restoreCommand } from './pg-commands.js';
+import { differingSequences, digestDatabase } from './pg-digests.js';
+import { inspectDump, restoreFeed } from './pg-dump-stream.js';
+import { dumpFailure, restoreFailure } from './pg-failures.js';
+import { probe } from './pg-probe.js';
+import { createStaging, dropStaging, findStaging, preflight, publishStaging } from './pg-staging.js';
+import { chooseTools, findTools } from './pg-tools.js';
+
+/** PostgreSQL by its own client tools: plain pg_dump in, psql out (docs/adr/0002). */
+export const postgresEngine: DatabaseEngine = {
+  type: 'postgresql',
+  dumpFormat: 'plain',
+  probe,
+  findTools,
+  chooseTools,
+  toolName: ({ version }) => `pg_dump ${version}`,
+  dumpCommand,
+  inspectDump,
+  dumpFailure,
+  restoreCommand,
+  restoreFeed,
+  restoreFailure,
+  preflight,
+  createStaging,
+  publishStaging,
+  dropStaging,
+  findStaging,
+  digestDatabase,
+  differingSequences,
+};

@@ -1,0 +1,26 @@
+export { configureCrashPoints, crashPoint, CRASH_POINTS, type CrashPoint } from './crash-point.js';
+export { runBackup } from './backup/run-backup.js';
+export type { BackupIdentity, BackupKeys, BackupLimits, BackupRequest, BackupResult } from './backup/backup-request.js';
+export { loadChain, type LoadedChain } from './chain/load-chain.js';
+export type { DatabaseTraits, DumpFacts, LargeObjectFacts, SchemaObject, SequenceFacts, TableFacts } from './dump/dump-facts.js';
+export type { TableDigest } from './dump/digest-collector.js';
+export { ROW_DIGEST } from './dump/row-digest.js';
+export { withCaFile } from './engine/ca-file.js';
+export type {
+  ClientTools,
+  DatabaseAccess,
+  DatabaseEngine,
+  DumpInspector,
+  ProbeResult,
+  RestoreFeed,
+  StagingDatabase,
+  ToolSearch,
+} from './engine/database-engine.js';
+export { postgresEngine } from './engine/postgres/postgres-engine.js';
+export * from './manifest/index.js';
+export { killLeftover, type ProcessRecord } from './process/leftover.js';
+export { spawnTool, type RunningTool, type SpawnOptions, type ToolCommand, type ToolExit } from './process/spawn-tool.js';
+export type { RunListener } from './progress.js';
+export { openBackup, openLink, OpenLink, type BackupToOpen, type ChainToOpen, type OpenBackup } from './restore/open-backup.js';
+export { decryptTo, dumpBytes, readDump } from './restore/read-dump.js';
+export { runRestore, type RestoreRequest, type RestoreResult } from './restore/run-restore.js';

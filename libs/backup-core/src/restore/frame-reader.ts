@@ -1,0 +1,71 @@
+import type { FrameLocation } from '../index/index-format.js';
+import { decodeFrame } from '../frames/frame-codec.js';
+import type { OpenBackup, OpenLink } from './open-backup.js';
+import type { VolumeReader } from './volume-reader.js';
+
+/** Decoded frames that are kept: neighbours in a dump often stand in one old frame. */
+const KEPT_FRAMES = 12;
+/** Volumes with an open request. */
+const OPEN_VOLUMES = 8;
+
+/** Fetches frames of a backup and of the links it points into. Call `plain` in the order of the index. */
+export class FrameReader {
+  private readonly frames = new Map<string, Promise<Buffer>>();
+  private readonly volumes = new Map<string, VolumeReader>();
+
+  constructor(private readonly backup: OpenBackup) {}
+
+  /**
+   * Reads the frame's stored bytes, then answers with its decoding under way (in libuv's threads), so that the caller can go on reading.
+   * @throws AppError DATA_CORRUPT, DATA_TRUNCATED and those of the source
+   */
+  async plain(frame: FrameLocation): Promise<{ readonly decoded: Promise<Buffer> }> {
+    const key = `${frame.backup}/${frame.volume}/${frame.offset}`;
+    const kept = this.frames.get(key);
+    if (kept) {
+      touch(this.frames, key, kept);
+      return { decoded: kept };
+    }
+    const link = this.linkOf(frame);
+    const stored = await this.volumeOf(frame, link).read(frame.offset, frame.frameLength);
+    const decoded = decodeFrame(stored, link.manifest.compression, frame.plainLength);
+    // It is awaited later, and by nobody when an earlier frame fails.
+    decoded.catch(() => undefined);
+    touch(this.frames, key, decoded);
+    dropOldest(this.frames, KEPT_FRAMES);
+    return { decoded };
+  }
+
+  close(): void {
+    for (const volume of this.volumes.values()) volume.close();
+    this.volumes.clear();
+    this.frames.clear();
+  }
+
+  private linkOf({ backup }: FrameLocation): OpenLink {
+    return backup === 0 ? this.backup.link : (this.backup.links[backup - 1] as OpenLink);
+  }
+
+  private volumeOf({ backup, volume }: FrameLocation, link: OpenLink): VolumeReader {
+    const key = `${backup}/${volume}`;
+    const reader = this.volumes.get(key) ?? link.reader(volume);
+    touch(this.volumes, key, reader);
+    for (const dropped of dropOldest(this.volumes, OPEN_VOLUMES)) dropped.close();
+    return reader;
+  }
+}
+
+function touch<V>(map: Map<string, V>, key: string, value: V): void {
+  map.delete(key);
+  map.set(key, value);
+}
+
+function dropOldest<V>(map: Map<string, V>, most: number): V[] {
+  const dropped: V[] = [];
+  for (const [key, value] of map) {
+    if (map.size <= most) break;
+    map.delete(key);
+    dropped.push(value);
+  }
+  return dropped;
+}

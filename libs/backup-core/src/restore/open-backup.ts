@@ -1,0 +1,150 @@
+import { AppError } from '@rahatback/contracts';
+import { commitsTo, CryptoError, type KeysFile } from '@rahatback/crypto';
+import type { BackupSource } from '@rahatback/storage/agent';
+import { asAppError } from '../as-app-error.js';
+import type { DumpFacts } from '../dump/dump-facts.js';
+import type { IndexEnd, IndexHeader } from '../index/index-format.js';
+import { FactsAssembler, readIndex, type IndexLine } from '../index/index-reader.js';
+import type { Manifest } from '../manifest/manifest.js';
+import { MANIFEST_MAX_BYTES, parseManifest } from '../manifest/parse-manifest.js';
+import { verifyManifest, type TrustedKeys } from '../manifest/sign-manifest.js';
+import type { ObjectRecord } from '../volumes/encrypted-object.js';
+import { MANIFEST_OBJECT, objectAssociatedData } from '../volumes/object-context.js';
+import { readKeys, readSmall } from './read-keys.js';
+import { VolumeReader } from './volume-reader.js';
+
+export interface BackupToOpen {
+  readonly source: BackupSource;
+  /** Which backup must be found there; null takes what is there (a folder given by a person). */
+  readonly backupId: string | null;
+  /** Pinned keys of the agent that the manifest names. @throws to refuse an unknown one */
+  readonly trust: (agentId: string) => TrustedKeys;
+  /** The data key out of a keys file: openWithAgentKey, openWithAgeIdentity, openWithPassphrase, … */
+  readonly unlock: (keys: KeysFile) => Promise<Buffer>;
+}
+
+/** One backup whose manifest is trusted and whose key is known; its data is not yet read. */
+export class OpenLink {
+  constructor(
+    readonly manifest: Manifest,
+    readonly dek: Buffer,
+    private readonly source: BackupSource,
+  ) {}
+
+  /** A reader of one volume (from 1) or of the index (0). @throws AppError DATA_CORRUPT for a volume that the manifest does not have */
+  reader(volume: number): VolumeReader {
+    const { manifest, source, dek } = this;
+    const record: ObjectRecord | undefined = volume === 0 ? manifest.index : manifest.volumes[volume - 1];
+    if (!record)
+      throw new AppError('DATA_CORRUPT', `The index names volume ${volume}, which backup ${manifest.backupId} does not have.`);
+    return new VolumeReader({ source, record, key: dek, associatedData: objectAssociatedData(manifest, record.name, volume) });
+  }
+
+  /** The lines of the index, checked to be this backup's and whole. */
+  async *index(): AsyncGenerator<IndexLine> {
+    const reader = this.reader(0);
+    try {
+      for await (const line of readIndex(reader.all())) {
+        if (line.kind === 'header') this.assertOwn(line.header);
+        if (line.kind === 'end' && line.end.bytes !== this.manifest.dumpBytes) throw this.mismatch();
+        yield line;
+      }
+    } catch (error) {
+      throw asAppError(error, 'index');
+    } finally {
+      reader.close();
+    }
+  }
+
+  private assertOwn({ backup, links }: IndexHeader): void {
+    const own = backup === this.manifest.backupId && links.join('\n') === this.manifest.chain.links.join('\n');
+    if (!own) throw this.mismatch();
+  }
+
+  private mismatch(): AppError {
+    return new AppError(
+      'DATA_CORRUPT',
+      `The index and the manifest of backup ${this.manifest.backupId} do not fit each other. Use another copy.`,
+    );
+  }
+}
+
+/**
+ * Reads and checks manifest and keys: format, signatures, that the key is the chain's. Nothing is decrypted with a wrong key.
+ * @throws AppError MANIFEST_INVALID, FORMAT_UNSUPPORTED, KEYS_INVALID, WRONG_KEY, OBJECT_MISSING
+ */
+export async function openLink({ source, backupId, trust, unlock }: BackupToOpen): Promise<OpenLink> {
+  const manifest = parseManifest(await readSmall(source, MANIFEST_OBJECT, MANIFEST_MAX_BYTES));
+  verifyManifest(manifest, trust(manifest.agentId));
+  if (backupId !== null && manifest.backupId !== backupId) {
+    throw new AppError(
+      'MANIFEST_INVALID',
+      `The manifest is that of backup ${manifest.backupId}, not of ${backupId}. Look for the right folder.`,
+    );
+  }
+  try {
+    const keys = await readKeys(source);
+    assertKeysFit(keys, manifest);
+    const dek = await unlock(keys);
+    if (!commitsTo(manifest.commitment, dek, keys)) {
+      throw new AppError('WRONG_KEY', `This key does not open backup ${backupId ?? manifest.backupId}. Nothing was written.`);
+    }
+    return new OpenLink(manifest, dek, source);
+  } catch (error) {
+    throw asAppError(error);
+  }
+}
+
+function assertKeysFit(keys: KeysFile, { workspaceId, databaseId, backupId, chain }: Manifest): void {
+  const fits =
+    keys.workspace === workspaceId && keys.database === databaseId && keys.backupId === backupId && keys.chainId === chain.id;
+  if (fits) return;
+  throw new CryptoError(
+    'KEYS_INVALID',
+    `The keys file is that of backup ${keys.backupId}, not of ${backupId}. Look for the right one.`,
+  );
+}
+
+/** A backup with everything it points into, ready to be read. */
+export interface OpenBackup {
+  readonly link: OpenLink;
+  /** In the order of the index: number n there is `links[n - 1]` here. */
+  readonly links: readonly OpenLink[];
+  readonly facts: DumpFacts;
+  readonly end: IndexEnd;
+}
+
+export interface ChainToOpen extends BackupToOpen {
+  /** Where each backup stands that this one points into. @throws AppError OBJECT_MISSING */
+  readonly linkSource?: (backupId: string) => BackupSource;
+}
+
+/** Opens a backup and the links that it points into, and reads its index once. @throws as `openLink`; AppError DATA_CORRUPT, DATA_TRUNCATED */
+export async function openBackup(request: ChainToOpen): Promise<OpenBackup> {
+  const link = await openLink(request);
+  const links: OpenLink[] = [];
+  for (const backupId of link.manifest.chain.links) {
+    if (!request.linkSource)
+      throw new AppError('OBJECT_MISSING', `This backup points into backup ${backupId}: say where that one is.`);
+    links.push(await openLink({ ...request, backupId, source: request.linkSource(backupId) }));
+  }
+  for (const { manifest } of links) assertSameChain(link.manifest, manifest);
+  const assembler = new FactsAssembler();
+  let end: IndexEnd | null = null;
+  for await (const line of link.index()) {
+    if (line.kind === 'facts') assembler.add(line.part);
+    if (line.kind === 'end') end = line.end;
+  }
+  if (!end) throw new AppError('DATA_CORRUPT', 'The index has no end. Use another copy of this backup.');
+  return { link, links, facts: assembler.facts(), end };
+}
+
+function assertSameChain(backup: Manifest, link: Manifest): void {
+  const same =
+    backup.chain.id === link.chain.id && backup.workspaceId === link.workspaceId && backup.databaseId === link.databaseId;
+  if (same) return;
+  throw new AppError(
+    'MANIFEST_INVALID',
+    `Backup ${link.backupId} is not of the chain that backup ${backup.backupId} points into. Look for the right one.`,
+  );
+}

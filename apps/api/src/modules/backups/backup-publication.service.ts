@@ -135,13 +135,28 @@ export class BackupPublication {
     const work: Work = { backup, attempt: found.attempt };
     const content = await readIfThere(found.backend, objectKey(this.storage.placeOf(work), MANIFEST));
     if (content === null) return this.goOn(work);
-    const { signPublicKey } = await this.agents.publicKeys(backup.agentId);
-    const accepted = await this.database.inWorkspace(backup.workspaceId, async (tx) =>
+    const accepted = await this.acceptStored(work, content).catch((error: unknown) => this.refuse(work, error));
+    if (accepted !== null) await this.settle(work, accepted);
+  }
+
+  private async acceptStored(work: Work, content: Buffer): Promise<AcceptedManifest> {
+    const { signPublicKey } = await this.agents.publicKeys(work.backup.agentId);
+    const accepted = await this.database.inWorkspace(work.backup.workspaceId, async (tx) =>
       acceptManifest(content, await expectationOf(tx, work, signPublicKey), this.keys.manifestKey),
     );
-    if (sha256Hex(content) !== accepted.sha256)
-      throw new AppError('MANIFEST_INVALID', 'The stored manifest is not as this server signed it.');
-    await this.settle(work, accepted);
+    if (sha256Hex(content) === accepted.sha256) return accepted;
+    throw new AppError('MANIFEST_INVALID', 'The manifest in the storage is not as this server signed it. Run the backup again.');
+  }
+
+  /** Somebody else wrote that manifest: it makes no backup, and its place is emptied. */
+  private async refuse(work: Work, error: unknown): Promise<null> {
+    if (!(error instanceof AppError) || error.code !== 'MANIFEST_INVALID') throw error;
+    await this.database.inWorkspace(work.backup.workspaceId, async (tx) => {
+      const now = await this.guard.again(tx, work);
+      if (!isCurrent(now) || !(await stopPublishing(tx, this.storage.placeOf(now)))) return;
+      await this.settlement.fail(tx, now, { code: error.code, message: error.message, tellAgent: true }, 'fail');
+    });
+    return null;
   }
 
   private goOn({ backup, attempt }: Work): Promise<void> {

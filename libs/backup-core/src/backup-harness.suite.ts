@@ -10,6 +10,7 @@ import type { Compression, Connection } from '@rahatback/contracts';
 import { clientBinDir, tempDir, type PrivatePostgres, type TempDir } from '@rahatback/testing';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { Client, type QueryArrayResult } from 'pg';
 import type { BackupIdentity, BackupRequest, BackupResult } from './backup/backup-request.js';
 import { runBackup } from './backup/run-backup.js';
 import type { ClientTools, DatabaseAccess } from './engine/database-engine.js';
@@ -113,6 +114,19 @@ export class BackupHarness {
       signal: new AbortController().signal,
       ...change,
     });
+  }
+
+  /** Statements as the superuser, in a database of any name; the rows of the last one. */
+  async query(database: string, sql: string): Promise<unknown[][]> {
+    const { host, port, superuser: user, password } = this.server;
+    const client = new Client({ host, port, user, password, database });
+    await client.connect();
+    try {
+      const results = (await client.query({ text: sql, rowMode: 'array' })) as unknown as QueryArrayResult | QueryArrayResult[];
+      return (Array.isArray(results) ? results.at(-1)?.rows : results.rows) ?? [];
+    } finally {
+      await client.end();
+    }
   }
 
   /** Names of all databases but the server's own. */

@@ -44,7 +44,7 @@ describe('backup and restore', () => {
 
   const smallDatabase = async (name?: string): Promise<string> => {
     const database = await server.createDatabase(name);
-    await server.query(SMALL_SCHEMA.replaceAll('CURRENT_DB', `"${database.replaceAll('"', '""')}"`), { database });
+    await harness.query(database, SMALL_SCHEMA.replaceAll('CURRENT_DB', `"${database.replaceAll('"', '""')}"`));
     return database;
   };
 
@@ -52,15 +52,15 @@ describe('backup and restore', () => {
     const database = await smallDatabase();
     const { manifest, facts } = await harness.backUp(database, {}, compression);
     expect(facts.tables.map(({ table, rows }) => [table, rows])).toEqual([
-      ['COPY x FROM stdin;', 5],
       ['binary_data', 500],
       ['empty_one', 0],
       ['no_columns', 2],
       ['parts_1', expect.any(Number)],
       ['parts_2', expect.any(Number)],
+      ['COPY x FROM stdin;', 5],
     ]);
     expect(facts).toMatchObject({ encoding: 'UTF8', largeObjects: { count: 3, bytes: 120_001 }, roles: ['postgres'] });
-    expect(facts.sequences).toEqual([{ name: 'public."odd Seq"', value: '7', called: true }]);
+    expect(facts.sequences).toEqual([{ name: '"public"."odd Seq"', value: '7', called: true }]);
     const steps: string[] = [];
     const target = `${database}_restored`;
     const { tables, bytesRestored } = await harness.restore(manifest.backupId, target, {
@@ -70,13 +70,10 @@ describe('backup and restore', () => {
     expect(tables.every(({ equal, rows, restoredRows }) => equal && rows === restoredRows)).toBe(true);
     expect(bytesRestored).toBe(manifest.dumpBytes);
     expect(steps).toEqual(['connect', 'create', 'load', 'digest', 'publish']);
-    const settings = await server.query('SHOW search_path', { database: target });
+    const settings = await harness.query(target, 'SHOW search_path');
     expect(settings).toEqual([['"we.ird; --", public']]);
-    expect(
-      await server.query("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1", {
-        values: [target],
-      }),
-    ).toEqual([[null]]);
+    const comment = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()";
+    expect(await harness.query(target, comment)).toEqual([[null]]);
   });
 
   it.each(ODD_NAMES)('takes the database name %j as a name and nothing else', async (name) => {
@@ -119,15 +116,12 @@ describe('backup and restore', () => {
   it('keeps names and rows of a database in another encoding', async () => {
     const database = 'latin5_db';
     await server.query(`CREATE DATABASE ${database} TEMPLATE template0 ENCODING 'LATIN5' LOCALE 'C'`);
-    await server.query(`CREATE TABLE "müşteri" ("şehir" text); INSERT INTO "müşteri" VALUES ('İğdır'), ('Muş')`, { database });
+    await harness.query(database, `CREATE TABLE "müşteri" ("şehir" text); INSERT INTO "müşteri" VALUES ('İğdır'), ('Muş')`);
     const { manifest, facts } = await harness.backUp(database);
     expect(facts).toMatchObject({ encoding: 'LATIN5', tables: [{ table: 'müşteri', columns: ['şehir'], rows: 2 }] });
     const { tables } = await harness.restore(manifest.backupId, 'latin5_new');
     expect(tables).toMatchObject([{ table: 'müşteri', rows: 2, equal: true }]);
-    expect(await server.query('SELECT "şehir" FROM "müşteri" ORDER BY 1', { database: 'latin5_new' })).toEqual([
-      ['Muş'],
-      ['İğdır'],
-    ]);
+    expect(await harness.query('latin5_new', 'SELECT "şehir" FROM "müşteri" ORDER BY 1')).toEqual([['Muş'], ['İğdır']]);
   });
 
   it('leaves the target alone when its name is taken, a role is missing, or the restored rows differ', async () => {
@@ -139,7 +133,7 @@ describe('backup and restore', () => {
     const lying = {
       ...postgresEngine,
       digestDatabase: async (...args: Parameters<typeof postgresEngine.digestDatabase>) => {
-        await server.query('DELETE FROM binary_data WHERE id = 7', { database: args[0].connection.database });
+        await harness.query(args[0].connection.database, 'DELETE FROM binary_data WHERE id = 7');
         return postgresEngine.digestDatabase(...args);
       },
     };
@@ -149,9 +143,9 @@ describe('backup and restore', () => {
       message: expect.stringContaining('public.binary_data (500 rows dumped, 499 restored)') as string,
     });
 
-    await server.query(`CREATE ROLE "gone soon"; ALTER TABLE empty_one OWNER TO "gone soon"`, { database });
+    await harness.query(database, `CREATE ROLE "gone soon"; ALTER TABLE empty_one OWNER TO "gone soon"`);
     const owned = await harness.backUp(database);
-    await server.query(`REASSIGN OWNED BY "gone soon" TO postgres; DROP ROLE "gone soon"`, { database });
+    await harness.query(database, `REASSIGN OWNED BY "gone soon" TO postgres; DROP ROLE "gone soon"`);
     await expect(harness.restore(owned.manifest.backupId, 'no_role')).rejects.toMatchObject({
       code: 'RESTORE_FAILED',
       message: expect.stringContaining('CREATE ROLE "gone soon"') as string,
@@ -162,13 +156,13 @@ describe('backup and restore', () => {
   it('stops at a failing statement and drops what it had', async () => {
     const database = await smallDatabase();
     // What a restore cannot repeat: the function in the index is broken by the time the data is there.
-    await server.query(
+    await harness.query(
+      database,
       'CREATE FUNCTION half(i int) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT 1 / i $$; CREATE TABLE halves (i int); INSERT INTO halves VALUES (1), (2)',
-      { database },
     );
-    await server.query(
+    await harness.query(
+      database,
       "CREATE INDEX ON halves (half(i)); UPDATE pg_proc SET prosrc = 'SELECT 1 / (i - 2)' WHERE proname = 'half'",
-      { database },
     );
     const { manifest } = await harness.backUp(database);
     const before = await harness.databases();

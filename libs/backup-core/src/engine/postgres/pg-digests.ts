@@ -25,7 +25,7 @@ async function pinTextForm(client: Client): Promise<void> {
 /** A dump holds only those rows of an extension's table that its filter lets through, so the digest must as well. */
 async function readFilters(client: Client): Promise<RowFilters> {
   const text = `SELECT n.nspname, c.relname, f.condition FROM pg_catalog.pg_extension e
-    CROSS JOIN LATERAL pg_catalog.unnest(e.extconfig, e.extcondition) AS f(relation, condition)
+    CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(e.extconfig), pg_catalog.unnest(e.extcondition)) AS f(relation, condition)
     JOIN pg_catalog.pg_class c ON c.oid = f.relation JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE f.condition <> ''`;
   const rows = (await rowsOf(client, text)) as [string, string, string][];

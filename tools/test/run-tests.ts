@@ -125,8 +125,11 @@ function report(results: readonly StageResult[], orphans: readonly string[]): bo
   for (const orphan of orphans) process.stdout.write(`left behind (killed now): ${orphan}\n`);
   const none = sum('passed') + sum('failed') === 0;
   if (none) process.stdout.write('no test ran\n');
-  process.stdout.write(`${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped\n`);
-  return !none && orphans.length === 0 && results.every(({ ok }) => ok);
+  // The closing line alone must tell the truth: a red stage without red tests, and processes left behind, are failures too.
+  const redStages = results.filter(({ ok, failed }) => !ok && failed === 0).length;
+  const failed = sum('failed') + redStages + (orphans.length > 0 ? 1 : 0);
+  process.stdout.write(`${sum('passed')} passed, ${failed} failed, ${sum('skipped')} skipped\n`);
+  return !none && failed === 0;
 }
 
 async function main(args: readonly string[]): Promise<boolean> {

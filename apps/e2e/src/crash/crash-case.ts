@@ -1,6 +1,7 @@
 /** Which process dies, what is going on meanwhile. */
 export type Victim = 'agent' | 'api' | 'worker' | 'redis';
-export type Operation = 'backup' | 'restore' | 'cancel' | 'delete';
+/** `lose-agent`: the agent dies too, and stays away until its lease has ended. */
+export type Operation = 'backup' | 'restore' | 'cancel' | 'delete' | 'lose-agent';
 
 export interface CrashCase {
   /** Name of the crash point; for Redis, the moment. */
@@ -26,6 +27,7 @@ function victimOf(point: string): Victim {
 function operationOf(point: string): Operation {
   if (point.includes('restore')) return 'restore';
   if (point.includes('cleanup')) return 'cancel';
+  if (point.includes('watchdog')) return 'lose-agent';
   return point.includes('.delete.') ? 'delete' : 'backup';
 }
 

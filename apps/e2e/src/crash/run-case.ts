@@ -94,6 +94,7 @@ async function act(bench: CrashBench, crash: CrashCase, before: BackupDetailView
   if (crash.operation === 'delete')
     return void (await ignoringCuts(() => person.call('DELETE', `/v1/backups/history/${before?.id ?? ''}`)));
   const run = await ignoringCuts(() => person.call<RunAnswer>('POST', `/v1/backups/jobs/${bench.job.id}/run`));
+  if (crash.operation === 'lose-agent') await bench.world.agent.daemon.kill();
   if (crash.operation !== 'cancel' || !run) return;
   await ignoringCuts(() => person.send('POST', `/v1/backups/history/${run.historyId}/cancel`));
 }
@@ -192,6 +193,7 @@ async function killAtPoint(bench: CrashBench, crash: CrashCase, before: BackupDe
     throw new Error(`${target.name} ended with ${signal ?? target.outcome()?.code ?? '?'} instead of SIGKILL at ${crash.point}`);
   await target.start();
   const back = performance.now();
+  await world.agent.daemon.start();
   await isUp(world, crash.victim);
   return back;
 }

@@ -1,8 +1,8 @@
+import { recordProofFact } from '@rahatback/testing';
 import { allCrashCases } from '../crash/all-cases.js';
 import type { CrashOutcome } from '../crash/crash-case.js';
 import { openCrashBench, runCrashCase, SETTLE_LIMIT_MS, type CrashBench } from '../crash/run-case.js';
 import { startWorld, type World } from '../system/world.js';
-import { writeProof } from './write-proof.js';
 
 /** Every named crash point, and Redis at each of its moments, once each: `script/prove crash`. */
 describe('kill -9 at every crash point', () => {
@@ -19,7 +19,7 @@ describe('kill -9 at every crash point', () => {
     await world.stop();
     const violations = outcomes.reduce((sum, outcome) => sum + outcome.violations.length, 0);
     const slowestMs = Math.max(...outcomes.map(({ settledMs }) => settledMs));
-    await writeProof('crash', {
+    recordProofFact('kill -9', {
       cases: outcomes.length,
       planned: allCrashCases().length,
       violations,

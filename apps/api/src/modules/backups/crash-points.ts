@@ -1,5 +1,6 @@
 /** Where a process of the API may die during a backup: what the whole-system crash suite goes through, one by one. */
 export const API_CRASH_POINTS = [
+  'api.outbox.after_commit',
   'api.backup.after_commit',
   'api.upload.after_begin',
   'api.upload.before_complete',
@@ -7,6 +8,8 @@ export const API_CRASH_POINTS = [
   'api.publish.before_put',
   'api.publish.after_put',
   'api.publish.after_commit',
+  'worker.dispatch.before_send',
+  'worker.dispatch.after_send',
   'worker.cleanup.mid',
   'worker.delete.after_manifest',
   'worker.watchdog.mid',

@@ -47,7 +47,7 @@ function assertTypeFits({ identity, base }: BackupRequest): void {
 }
 
 async function backUp(request: BackupRequest, access: DatabaseAccess): Promise<BackupResult> {
-  const { engine, identity, base, sink, signal } = request;
+  const { engine, base, sink, signal } = request;
   const startedAt = new Date().toISOString();
   const dek = base?.dek ?? generateDek();
   const context = contextOf(request);

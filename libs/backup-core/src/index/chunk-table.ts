@@ -11,7 +11,7 @@ export interface KnownChunk {
 }
 
 const grown = <T extends Uint32Array | Float64Array | Buffer>(old: T, fresh: T): T => {
-  fresh.set(old as never);
+  fresh.set(old);
   return fresh;
 };
 

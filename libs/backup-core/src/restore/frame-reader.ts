@@ -32,7 +32,7 @@ export class FrameReader {
     // It is awaited later, and by nobody when an earlier frame fails.
     decoded.catch(() => undefined);
     touch(this.frames, key, decoded);
-    dropOldest(this.frames, KEPT_FRAMES);
+    evictOldest(this.frames, KEPT_FRAMES);
     return { decoded };
   }
 
@@ -50,7 +50,7 @@ export class FrameReader {
     const key = `${backup}/${volume}`;
     const reader = this.volumes.get(key) ?? link.reader(volume);
     touch(this.volumes, key, reader);
-    for (const dropped of dropOldest(this.volumes, OPEN_VOLUMES)) dropped.close();
+    evictOldest(this.volumes, OPEN_VOLUMES, (dropped) => dropped.close());
     return reader;
   }
 }
@@ -60,12 +60,10 @@ function touch<V>(map: Map<string, V>, key: string, value: V): void {
   map.set(key, value);
 }
 
-function dropOldest<V>(map: Map<string, V>, most: number): V[] {
-  const dropped: V[] = [];
+function evictOldest<V>(map: Map<string, V>, most: number, onEvict?: (value: V) => void): void {
   for (const [key, value] of map) {
-    if (map.size <= most) break;
+    if (map.size <= most) return;
     map.delete(key);
-    dropped.push(value);
+    onEvict?.(value);
   }
-  return dropped;
 }

@@ -17,7 +17,7 @@ const UNREACHABLE = new Set([
   'EACCES',
   'ECONNRESET',
 ]);
-const LOST = /terminat|Connection ended|server closed|timeout/i;
+const SQLSTATE = /^[0-9A-Z]{5}$/;
 const TLS_CODE = /^(ERR_TLS|ERR_SSL|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_(VERIFY|GET)|HOSTNAME_MISMATCH|EPROTO)/;
 const TLS_TEXT = /SSL|TLS|certificate|self.signed|altname/i;
 
@@ -39,32 +39,56 @@ export function asDatabaseError(
 ): AppError {
   if (error instanceof AppError) return error;
   const { code = '', message = '' } = firstCause(error);
-  const place = placeOf(connection);
-  const { username, database } = connection;
-  const fail = (...args: [AppError['code'], string]): AppError => new AppError(...args, undefined, { cause: error });
-  if (code === '28P01' || (code === '28000' && !/SSL off|no encryption/.test(message))) {
-    return fail(
-      'DB_AUTH_FAILED',
-      `${place} refused the log-in of user ${username} to database ${database}. Check user, password and pg_hba.conf.`,
-    );
-  }
-  if (code === '3D000') return fail('DB_NOT_FOUND', `There is no database ${database} on ${place}.`);
-  if (code === '42501')
-    return fail('DB_PRIVILEGE', `User ${username} may not do this on ${place}: ${message}. Grant it and try again.`);
-  if (code === '53300')
-    return fail('DB_UNREACHABLE', `${place} has no free connection: ${message}. Raise max_connections or close sessions.`);
-  if (TLS_CODE.test(code) || (TLS_TEXT.test(message) && !/^\d/.test(code)) || code === '28000') {
-    return fail('DB_TLS', `TLS with ${place} failed: ${message}. Check the TLS mode and the certificate authority.`);
-  }
-  if (UNREACHABLE.has(code)) return fail('DB_UNREACHABLE', unreachableSentence(code, place));
-  if (/^(57P0|08)/.test(code) || LOST.test(message)) {
-    return fail(
-      'DB_UNREACHABLE',
-      `${place} did not answer or closed the connection: ${message}. Check that the server runs and accepts connections.`,
-    );
-  }
-  return fail(statementFailure, `${place} answered with an error: ${message}.`);
+  const [failure, sentence] = SQLSTATE.test(code)
+    ? (serverRefusal(code, message, connection) ?? [
+        statementFailure,
+        `${placeOf(connection)} answered with an error: ${message}.`,
+      ])
+    : connectionFailure(code, message, connection);
+  return new AppError(failure, sentence, undefined, { cause: error });
 }
+
+type Verdict = readonly [ErrorCode, string];
+
+/** What the server said no to, by its SQLSTATE; null for an error about a statement. */
+function serverRefusal(code: string, message: string, connection: Connection): Verdict | null {
+  const { username, database } = connection;
+  const place = placeOf(connection);
+  if (code === '28000' && /SSL off|no encryption/.test(message)) return tlsFailure(message, place);
+  switch (code) {
+    case '28000':
+    case '28P01':
+      return [
+        'DB_AUTH_FAILED',
+        `${place} refused the log-in of user ${username} to database ${database}. Check user, password and pg_hba.conf.`,
+      ];
+    case '3D000':
+      return ['DB_NOT_FOUND', `There is no database ${database} on ${place}.`];
+    case '42501':
+      return ['DB_PRIVILEGE', `User ${username} may not do this on ${place}: ${message}. Grant it and try again.`];
+    case '53300':
+      return ['DB_UNREACHABLE', `${place} has no free connection: ${message}. Raise max_connections or close sessions.`];
+    default:
+      return /^(57P0|08)/.test(code) ? closedConnection(message, place) : null;
+  }
+}
+
+function connectionFailure(code: string, message: string, connection: Connection): Verdict {
+  const place = placeOf(connection);
+  if (UNREACHABLE.has(code)) return ['DB_UNREACHABLE', unreachableSentence(code, place)];
+  if (TLS_CODE.test(code) || TLS_TEXT.test(message)) return tlsFailure(message, place);
+  return closedConnection(message, place);
+}
+
+const tlsFailure = (message: string, place: string): Verdict => [
+  'DB_TLS',
+  `TLS with ${place} failed: ${message}. Check the TLS mode and the certificate authority.`,
+];
+
+const closedConnection = (message: string, place: string): Verdict => [
+  'DB_UNREACHABLE',
+  `${place} did not answer or closed the connection: ${message}. Check that the server runs and accepts connections.`,
+];
 
 function unreachableSentence(code: string, place: string): string {
   switch (code) {

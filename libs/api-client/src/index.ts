@@ -1,1 +1,2 @@
 export * from './agent-socket.js';
+export * from './live-socket.js';

@@ -100,7 +100,6 @@ export interface BackupDetailView extends BackupView {
  * The database must not exist yet: a restore never writes into a live one.
  */
 export class RestoreDto {
-  // eslint-disable-next-line no-control-regex
   @IsOptional()
   @IsString()
   @Length(1, 63)

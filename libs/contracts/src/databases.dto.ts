@@ -3,7 +3,6 @@ import type { DatabaseType, TlsMode } from './statuses.js';
 import { DATABASE_TYPES, TLS_MODES } from './statuses.js';
 
 /** NUL and line breaks can never be part of a name, host or user; everything else that PostgreSQL allows is legal. */
-// eslint-disable-next-line no-control-regex
 const NO_BREAKS = /^[^\u0000\r\n]*$/;
 
 /** POST /v1/databases/test-connection and the fields of POST /v1/databases. */

@@ -38,6 +38,6 @@ export async function makeCustomerDatabase(targetMb: number): Promise<CustomerDa
       tlsMode: 'disable',
     },
     url,
-    stop: server.stop,
+    stop: () => server.stop(),
   };
 }

@@ -98,13 +98,13 @@ async function mainJob(world: World): Promise<DemoResult> {
 
 async function build(options: DemoOptions, cleanups: (() => Promise<void>)[]): Promise<World> {
   const storage = await openDemoStorage(options.s3);
-  cleanups.push(storage.stop);
+  cleanups.push(() => storage.stop());
   sayLine('Starting PostgreSQL, Redis, API and worker …');
   const server = await startServerSide({ env: { LOG_LEVEL: 'info', HEARTBEAT_INTERVAL_MS: '5000' } });
-  cleanups.push(server.stop);
+  cleanups.push(() => server.stop());
   sayLine(`Making a customer database of ${options.targetMb} MB …`);
   const customer = await makeCustomerDatabase(options.targetMb);
-  cleanups.push(customer.stop);
+  cleanups.push(() => customer.stop());
   const agent = new AgentSide({ name: 'demo-agent', home: join(server.home, 'agent'), logDir: server.logDir });
   const { person, account } = await signUp(server, agent);
   const enrolled = await agent.enrol(person, server.url);

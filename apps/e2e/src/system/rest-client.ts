@@ -33,7 +33,7 @@ export class RestClient {
   /** @throws AppError with the server's code when the answer is not 2xx */
   async call<T>(method: Method, path: string, body?: unknown): Promise<T> {
     const { status, body: answer } = await this.send(method, path, body);
-    if (status >= 400) throw errorFromBody((answer ?? {}) as Record<string, unknown>);
+    if (status >= 400) throw errorFromBody(answer ?? {});
     return answer as T;
   }
 
@@ -59,7 +59,7 @@ export class RestClient {
     const refreshToken = this.refreshToken;
     this.refreshToken = undefined;
     const { status, body } = await this.once('POST', '/v1/auth/refresh', { refreshToken });
-    if (status >= 400) throw errorFromBody((body ?? {}) as Record<string, unknown>);
+    if (status >= 400) throw errorFromBody(body ?? {});
     this.keep((body as { tokens?: SessionAnswer['tokens'] }).tokens ?? (body as SessionAnswer['tokens']));
   }
 

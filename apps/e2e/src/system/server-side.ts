@@ -72,17 +72,61 @@ async function migrate(entry: string, env: Readonly<Record<string, string>>, log
   if (outcome?.code !== 0) throw new Error(`migrate ended with ${outcome?.code ?? outcome?.signal ?? 'nothing'}:\n${run.log()}`);
 }
 
+interface Folders {
+  readonly home: string;
+  readonly logDir: string;
+  readonly storageRoot: string;
+  readonly keysDir: string;
+}
+
+async function makeFolders(home: string): Promise<Folders> {
+  const folders = { home, logDir: join(home, 'logs'), storageRoot: join(home, 'storage'), keysDir: join(home, 'keys') };
+  for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o700 });
+  return folders;
+}
+
+interface Processes {
+  readonly apis: readonly ProductProcess[];
+  readonly workers: readonly ProductProcess[];
+  readonly urls: readonly string[];
+}
+
+async function planProcesses(
+  options: ServerSideOptions,
+  base: Readonly<Record<string, string>>,
+  logDir: string,
+): Promise<Processes> {
+  const dist = join(packageDir('@rahatback/api'), 'dist');
+  const ports = await Promise.all(Array.from({ length: options.apis ?? 1 }, () => freePort()));
+  const urls = ports.map((port) => `http://127.0.0.1:${port}`);
+  const planned = (name: string, entry: string, env: Readonly<Record<string, string>>): ProductProcess =>
+    new ProductProcess({ name, entry: join(dist, entry), env: { ...base, ...env, ...options.env }, logDir });
+  return {
+    urls,
+    apis: ports.map((port, index) =>
+      planned(`api-${index + 1}`, 'main.js', { PORT: String(port), PUBLIC_URL: urls[index] ?? '' }),
+    ),
+    workers: Array.from({ length: options.workers ?? 1 }, (_, index) =>
+      planned(`worker-${index + 1}`, 'worker.js', { PUBLIC_URL: urls[0] ?? '' }),
+    ),
+  };
+}
+
+async function untilReady(process: ProductProcess | undefined, url: string): Promise<void> {
+  const name = process?.name ?? 'API';
+  try {
+    await waitFor(() => isReady(url), { timeoutMs: READY_TIMEOUT_MS, describe: `${name} to be ready` });
+  } catch (error) {
+    throw new Error(`${String(error)}\nIts log ends:\n${process?.log().slice(-3000) ?? ''}`, { cause: error });
+  }
+}
+
 /** The whole server side on loopback: PostgreSQL, Redis, N API and N worker processes, run from their compiled files. */
 export async function startServerSide(options: ServerSideOptions = {}): Promise<ServerSide> {
   const temporary = options.home ? undefined : await tempDir('rahatback-system-');
-  const home = options.home ?? temporary?.path ?? '';
-  const logDir = join(home, 'logs');
-  const storageRoot = join(home, 'storage');
-  const keysDir = join(home, 'keys');
-  for (const folder of [logDir, storageRoot, keysDir]) await mkdir(folder, { recursive: true, mode: 0o700 });
+  const { home, logDir, storageRoot, keysDir } = await makeFolders(options.home ?? temporary?.path ?? '');
   const [postgres, redis] = await Promise.all([startPostgres(), startRedis()]);
   const { ownerUrl, appUrl, databaseName } = await makeDatabase(postgres);
-  const api = packageDir('@rahatback/api');
   const base = {
     DATABASE_URL: appUrl,
     DATABASE_APP_ROLE: APP_ROLE,
@@ -90,41 +134,13 @@ export async function startServerSide(options: ServerSideOptions = {}): Promise<
     KEYS_DIR: keysDir,
     STORAGE_ROOT: storageRoot,
   };
-  await migrate(join(api, 'dist/migrate.js'), { ...base, DATABASE_OWNER_URL: ownerUrl, ...options.env }, logDir);
-
-  const ports = await Promise.all(Array.from({ length: options.apis ?? 1 }, () => freePort()));
-  const urls = ports.map((port) => `http://127.0.0.1:${port}`);
-  const url = urls[0] ?? '';
-  const apis = ports.map(
-    (port, index) =>
-      new ProductProcess({
-        name: `api-${index + 1}`,
-        entry: join(api, 'dist/main.js'),
-        env: { ...base, PORT: String(port), PUBLIC_URL: urls[index] ?? '', ...options.env },
-        logDir,
-      }),
+  await migrate(
+    join(packageDir('@rahatback/api'), 'dist/migrate.js'),
+    { ...base, DATABASE_OWNER_URL: ownerUrl, ...options.env },
+    logDir,
   );
-  const workers = Array.from(
-    { length: options.workers ?? 1 },
-    (_, index) =>
-      new ProductProcess({
-        name: `worker-${index + 1}`,
-        entry: join(api, 'dist/worker.js'),
-        env: { ...base, PUBLIC_URL: url, ...options.env },
-        logDir,
-      }),
-  );
-  const waitReady = async (index = 0): Promise<void> => {
-    const target = apis[index];
-    try {
-      await waitFor(() => isReady(urls[index] ?? ''), {
-        timeoutMs: READY_TIMEOUT_MS,
-        describe: `${target?.name ?? 'API'} to be ready`,
-      });
-    } catch (error) {
-      throw new Error(`${String(error)}\nIts log ends:\n${target?.log().slice(-3000) ?? ''}`, { cause: error });
-    }
-  };
+  const { apis, workers, urls } = await planProcesses(options, base, logDir);
+  const waitReady = (index = 0): Promise<void> => untilReady(apis[index], urls[index] ?? '');
   const stop = async (): Promise<void> => {
     await Promise.all([...apis, ...workers].map((process) => process.stop()));
     await Promise.all([postgres.stop(), redis.stop()]);
@@ -137,5 +153,5 @@ export async function startServerSide(options: ServerSideOptions = {}): Promise<
     await stop();
     throw error;
   }
-  return { home, logDir, storageRoot, postgres, redis, apis, workers, urls, url, databaseName, waitReady, stop };
+  return { home, logDir, storageRoot, postgres, redis, apis, workers, urls, url: urls[0] ?? '', databaseName, waitReady, stop };
 }

@@ -70,34 +70,47 @@ async function makeCustomer(rows: number, password: string): Promise<PrivatePost
   return customer;
 }
 
+async function signUp(
+  server: ServerSide,
+  recipient: string,
+  options: WorldOptions,
+): Promise<{ person: RestClient; workspaceId: string }> {
+  const person = new RestClient(server.url, options.onAnswer);
+  const { user } = await person.register({
+    email: `owner-${randomBytes(4).toString('hex')}@test.example`,
+    password: options.personPassword ?? TEST_PASSWORD,
+    name: 'Owner',
+    recoveryRecipient: recipient,
+  });
+  return { person, workspaceId: user.workspaceId };
+}
+
+async function startAgent(
+  server: ServerSide,
+  person: RestClient,
+  dial: string,
+): Promise<{ agent: AgentSide; agentView: AgentView }> {
+  const agent = new AgentSide({ name: 'agent-1', home: join(server.home, 'agent-1'), logDir: server.logDir });
+  await agent.enrol(person, dial);
+  await agent.daemon.start();
+  return { agent, agentView: await waitOnline(person, 'agent-1') };
+}
+
+function addDatabase(person: RestClient, agentId: string, customer: PrivatePostgres, password: string): Promise<DatabaseView> {
+  const { host, port } = customer;
+  const place = { host, port, username: ROLE, password, database: DATABASE, tlsMode: 'disable' };
+  return person.call('POST', '/v1/databases', { name: 'Siparişler', type: 'postgresql', ...place, agentId });
+}
+
 /** A running product with one owner, one agent online, one database and the server's disk as storage. */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const server = await startServerSide({ ...options, env: { ...TEST_TIMES, ...options.env } });
   const password = options.databasePassword ?? randomBytes(12).toString('hex');
   const customer = await makeCustomer(options.rows ?? 20_000, password);
   const recovery = await generateRecoveryIdentity();
-  const person = new RestClient(server.url, options.onAnswer);
-  const session = await person.register({
-    email: `owner-${randomBytes(4).toString('hex')}@test.example`,
-    password: options.personPassword ?? TEST_PASSWORD,
-    name: 'Owner',
-    recoveryRecipient: recovery.recipient,
-  });
-  const agent = new AgentSide({ name: 'agent-1', home: join(server.home, 'agent-1'), logDir: server.logDir });
-  await agent.enrol(person, options.agentUrl ? await options.agentUrl(server) : server.url);
-  await agent.daemon.start();
-  const agentView = await waitOnline(person, 'agent-1');
-  const database = await person.call<DatabaseView>('POST', '/v1/databases', {
-    name: 'Siparişler',
-    type: 'postgresql',
-    host: customer.host,
-    port: customer.port,
-    username: ROLE,
-    password,
-    database: DATABASE,
-    tlsMode: 'disable',
-    agentId: agentView.id,
-  });
+  const { person, workspaceId } = await signUp(server, recovery.recipient, options);
+  const { agent, agentView } = await startAgent(server, person, options.agentUrl ? await options.agentUrl(server) : server.url);
+  const database = await addDatabase(person, agentView.id, customer, password);
   const storage = await person.call<StorageView>('POST', '/v1/storages', {
     storageType: 'local',
     name: 'Server disk',
@@ -106,20 +119,14 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   let jobs = 0;
   const makeJob = (fields: Partial<CreateJobDto> = {}): Promise<JobView> => {
     jobs += 1;
-    return person.call<JobView>('POST', '/v1/backups/jobs', {
-      databaseId: database.id,
-      name: `Job ${jobs}`,
-      storageType: storage.storageType,
-      cloudStorageId: storage.id,
-      ...fields,
-    });
+    const base = { databaseId: database.id, name: `Job ${jobs}`, storageType: storage.storageType, cloudStorageId: storage.id };
+    return person.call<JobView>('POST', '/v1/backups/jobs', { ...base, ...fields });
   };
   const stop = async (): Promise<void> => {
     await agent.daemon.stop();
     await server.stop();
     await customer.stop();
   };
-  const { workspaceId } = session.user;
   return {
     server,
     customer,

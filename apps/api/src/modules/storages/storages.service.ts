@@ -74,13 +74,13 @@ export class StoragesService {
   update(actor: Actor, id: string, dto: UpdateStorageDto): Promise<StorageView> {
     const { workspaceId } = actor;
     return this.database.inWorkspace(workspaceId, async (tx) => {
+      const { storageType } = await this.directory.get(tx, workspaceId, id);
+      // The right to choose a default before any row: the order in which everybody locks them.
+      const isDefault =
+        dto.isDefault === true ? await this.claimDefault(tx, { workspaceId, type: storageType, wanted: true }) : dto.isDefault;
       const row = await this.directory.lock(tx, workspaceId, id);
       const credentials = this.changedCredentials(row, dto);
-      const isDefault =
-        dto.isDefault === true
-          ? await this.claimDefault(tx, { workspaceId, type: row.storageType, wanted: true })
-          : (dto.isDefault ?? row.isDefault);
-      await tx.update(StorageRow, { id }, { name: dto.name ?? row.name, isDefault, credentials });
+      await tx.update(StorageRow, { id }, { name: dto.name ?? row.name, isDefault: isDefault ?? row.isDefault, credentials });
       await this.record(tx, actor, 'storage.updated', id, { fields: Object.keys(dto) });
       return toStorageView(await this.directory.get(tx, workspaceId, id));
     });

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { AppError } from '@rahatback/contracts';
 import type { StorageBackend } from '@rahatback/storage';
 import type { Tx } from '../../platform/database/database.js';
 import { StorageFactory } from '../storages/index.js';
@@ -11,6 +12,11 @@ export interface Place {
   readonly databaseId: string;
   readonly backupId: string;
   readonly fence: number;
+}
+
+export interface EmptyStages {
+  readonly onUploadsGone?: () => void;
+  readonly onDeleted?: (object: string) => void;
 }
 
 type Located = Pick<BackupRow, 'id' | 'workspaceId' | 'databaseId'>;
@@ -44,12 +50,35 @@ export class AttemptStorage {
     for await (const object of backend.list(prefix)) keys.push(object.key);
     for (const key of keys.sort((a, b) => rankOf(a) - rankOf(b))) {
       await backend.delete(key);
-      onDeleted(key.slice(prefix.length));
+      onDeleted?.(key.slice(prefix.length));
+    }
+  }
+
+  /**
+   * Takes everything away that lies under an attempt, as the storage itself lists it. May run twice and from several processes at once.
+   * @param stages told once the uploads are gone, and after each deleted object
+   * @returns whether the storage positively shows nothing any more
+   */
+  async empty(
+    backend: StorageBackend,
+    place: Place & { readonly hadObjects: boolean },
+    stages: EmptyStages = {},
+  ): Promise<boolean> {
+    try {
+      await this.abortUploads(backend, place);
+      stages.onUploadsGone?.();
+      await this.deleteObjects(backend, place, stages.onDeleted);
+      return await this.isEmpty(backend, place);
+    } catch (error) {
+      // The folder of a disk storage appears with its first upload. Without one, a missing folder is no unmounted disk.
+      if (backend.kind === 'local' && !place.hadObjects && error instanceof AppError && error.code === 'STORAGE_UNREACHABLE')
+        return true;
+      throw error;
     }
   }
 
   /** True only when the storage positively lists nothing. */
-  async isEmpty(backend: StorageBackend, place: Place): Promise<boolean> {
+  private async isEmpty(backend: StorageBackend, place: Place): Promise<boolean> {
     const prefix = attemptPrefix(place);
     for await (const object of backend.list(prefix)) if (object.key.startsWith(prefix)) return false;
     for await (const upload of backend.listUploads(prefix)) if (upload.key.startsWith(prefix)) return false;

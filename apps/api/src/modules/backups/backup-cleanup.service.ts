@@ -5,7 +5,7 @@ import { crashPoint } from '../../platform/faults/crash-points.js';
 import { AttemptStorage } from './attempt-storage.service.js';
 import type { UncleanAttempt } from './backup-attempt.repository.js';
 import { findUnclean, markCleaned } from './backup-attempt.repository.js';
-import { forgetObjects } from './backup-object.repository.js';
+import { forgetObjects, objectsOf } from './backup-object.repository.js';
 import { OneAtATime, StoragePatience } from './one-at-a-time.js';
 
 const BATCH = 100;
@@ -47,11 +47,16 @@ export class BackupCleanup {
   }
 
   private async empty(attempt: UncleanAttempt): Promise<void> {
-    const backend = await this.database.inWorkspace(attempt.workspaceId, (tx) => this.storage.open(tx, attempt));
-    await this.storage.abortUploads(backend, attempt);
-    crashPoint('worker.cleanup.mid');
-    await this.storage.deleteObjects(backend, attempt);
-    if (!(await this.storage.isEmpty(backend, attempt))) return;
+    const { backend, hadObjects } = await this.database.inWorkspace(attempt.workspaceId, async (tx) => ({
+      backend: await this.storage.open(tx, attempt),
+      hadObjects: (await objectsOf(tx, attempt)).length > 0,
+    }));
+    const isEmpty = await this.storage.empty(
+      backend,
+      { ...attempt, hadObjects },
+      { onUploadsGone: () => crashPoint('worker.cleanup.mid') },
+    );
+    if (!isEmpty) return;
     await this.database.inWorkspace(attempt.workspaceId, async (tx) => {
       await forgetObjects(tx, attempt);
       await markCleaned(tx, attempt);

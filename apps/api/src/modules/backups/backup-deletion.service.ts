@@ -1,12 +1,12 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { AppError } from '@rahatback/contracts';
-import type { StorageBackend } from '@rahatback/storage';
 import { Database, type Tx } from '../../platform/database/database.js';
 import { crashPoint } from '../../platform/faults/crash-points.js';
 import type { Actor } from '../../platform/http/actor.js';
 import { AuditTrail } from '../audit/index.js';
 import { AttemptStorage, type Place } from './attempt-storage.service.js';
 import { attemptsOf } from './backup-attempt.repository.js';
+import { objectsOf } from './backup-object.repository.js';
 import { BackupSignals } from './backup-signals.service.js';
 import { isBeingRestored } from './backup-surroundings.repository.js';
 import type { BackupRow } from './backup.entity.js';
@@ -84,21 +84,16 @@ export class BackupDeletion {
 
   private async remove(backup: BackupRow): Promise<void> {
     const { backend, places } = await this.database.inWorkspace(backup.workspaceId, async (tx) => {
-      const attempts = await attemptsOf(tx, backup.id);
-      const found: Place[] = attempts.map((attempt) => this.storage.placeOf({ backup, attempt }));
+      const found: (Place & { hadObjects: boolean })[] = [];
+      for (const attempt of await attemptsOf(tx, backup.id)) {
+        const place = this.storage.placeOf({ backup, attempt });
+        found.push({ ...place, hadObjects: (await objectsOf(tx, place)).length > 0 });
+      }
       return { backend: await this.storage.open(tx, backup), places: found };
     });
-    for (const place of places) await this.removePlace(backend, place);
-    for (const place of places) if (!(await this.storage.isEmpty(backend, place))) return;
+    for (const place of places) if (!(await this.storage.empty(backend, place, { onDeleted: afterManifest }))) return;
     await this.database.inWorkspace(backup.workspaceId, async (tx) => {
       if (await markDeleted(tx, backup.id)) await this.record(tx, backup, 'system', 'backup.deleted');
-    });
-  }
-
-  private async removePlace(backend: StorageBackend, place: Place): Promise<void> {
-    await this.storage.abortUploads(backend, place);
-    await this.storage.deleteObjects(backend, place, (object) => {
-      if (object === 'manifest.json') crashPoint('worker.delete.after_manifest');
     });
   }
 
@@ -106,3 +101,7 @@ export class BackupDeletion {
     return this.audit.record(tx, { workspaceId: backup.workspaceId, actor, action, targetType: 'backup', targetId: backup.id });
   }
 }
+
+const afterManifest = (object: string): void => {
+  if (object === 'manifest.json') crashPoint('worker.delete.after_manifest');
+};

@@ -103,13 +103,13 @@ export class BackupPublication {
     const { signPublicKey } = await this.agents.publicKeys(agent.agentId);
     return this.database.inWorkspace(agent.workspaceId, async (tx) => {
       const work = await this.guard.find(tx, agent, report, true);
-      const ref = { backupId: work.backup.id, fence: work.attempt.fence };
+      if (!isCurrent(work) && work.attempt.state !== 'success') throw fenced();
       const accepted = acceptManifest(content, await expectationOf(tx, work, signPublicKey), this.keys.manifestKey);
       if (work.attempt.state === 'success') {
         if (work.backup.manifestSha256 === accepted.sha256) return { sha256: accepted.sha256 };
         throw new AppError('OBJECT_EXISTS', 'Another manifest of this backup is published already and is never overwritten.');
       }
-      if (!isCurrent(work) || !(await beginPublishing(tx, ref))) throw fenced();
+      if (!(await beginPublishing(tx, this.storage.placeOf(work)))) throw fenced();
       return { work, accepted, backend: await this.storage.open(tx, work.backup) };
     });
   }

@@ -88,7 +88,7 @@ export class BackupUploads {
     }
     if (target.row?.uploadId == null) throw missing(object);
     crashPoint('api.upload.before_complete');
-    await target.backend.completeUpload({
+    const completing = target.backend.completeUpload({
       key: objectKey(target, object),
       uploadId: target.row.uploadId,
       expectedSizeBytes: sizeBytes,
@@ -99,8 +99,16 @@ export class BackupUploads {
         md5Hex: Buffer.from(md5, 'base64').toString('hex'),
       })),
     });
+    const error = await completing.then(
+      () => null,
+      (cause: unknown) => ({ cause }),
+    );
     crashPoint('api.upload.after_complete');
-    if (await this.recordStored(agent, message, target, { object, sizeBytes, sha256 })) return CONFIRMED;
+    const stored = error === null ? { object, sizeBytes, sha256 } : null;
+    if (await this.recordStored(agent, message, target, stored)) {
+      if (error !== null) throw error.cause;
+      return CONFIRMED;
+    }
     await target.backend.delete(objectKey(target, object));
     throw fenced();
   }
@@ -122,17 +130,17 @@ export class BackupUploads {
     return CONFIRMED;
   }
 
-  /** @returns whether the attempt still counts; if not, its place is marked for the cleanup */
+  /** `stored` null: it came to nothing. @returns whether the attempt still counts; if not, its place is marked for the cleanup */
   private recordStored(
     agent: AgentSession,
     message: unknown,
     place: Place,
-    stored: { readonly object: string; readonly sizeBytes: number; readonly sha256: string },
+    stored: { readonly object: string; readonly sizeBytes: number; readonly sha256: string } | null,
   ): Promise<boolean> {
     return this.database.inWorkspace(agent.workspaceId, async (tx) => {
       const work = await this.guard.find(tx, agent, reportOf(message), true);
-      if (isCurrent(work)) await keepStored(tx, place, stored);
-      else await markUnclean(tx, place);
+      if (!isCurrent(work)) await markUnclean(tx, place);
+      else if (stored !== null) await keepStored(tx, place, stored);
       return isCurrent(work);
     });
   }

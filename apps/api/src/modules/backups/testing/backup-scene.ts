@@ -153,6 +153,13 @@ export class BackupScene {
     return scene;
   }
 
+  /** A disk storage that has never held anything has no folder yet, and cannot be listed. */
+  private async makeFolder(): Promise<void> {
+    const backend = await this.backend();
+    await backend.putIfAbsent('first', Buffer.from('x'));
+    await backend.delete('first');
+  }
+
   async insertAgent(agent: DoorAgent): Promise<void> {
     await this.sql(
       `INSERT INTO agents (id, workspace_id, device_name, platform, version, sign_public_key, seal_public_key, fingerprint, session_id, last_seen_at)
@@ -161,12 +168,19 @@ export class BackupScene {
     );
   }
 
-  async job(fields: { backupType?: string; maxChainLength?: number } = {}): Promise<string> {
+  async job(fields: { backupType?: string; maxChainLength?: number; storageId?: string } = {}): Promise<string> {
     const id = randomUUID();
     await this.sql(
       `INSERT INTO jobs (id, workspace_id, database_id, storage_id, name, backup_type, max_chain_length, compression)
        VALUES ($1, $2, $3, $4, 'Nightly', $5, $6, 'none')`,
-      [id, this.owner.workspaceId, this.databaseId, this.storageId, fields.backupType ?? 'full', fields.maxChainLength ?? 30],
+      [
+        id,
+        this.owner.workspaceId,
+        this.databaseId,
+        fields.storageId ?? this.storageId,
+        fields.backupType ?? 'full',
+        fields.maxChainLength ?? 30,
+      ],
     );
     return id;
   }
@@ -239,7 +253,7 @@ export class BackupScene {
     });
   }
 
-  async untilClean(backupId: string): Promise<void> {
+  async untilClean(backupId: string, timeoutMs = 15_000): Promise<void> {
     await waitFor(
       async () => {
         const [row] = await this.sql(
@@ -248,7 +262,7 @@ export class BackupScene {
         );
         return row?.[0] === 0;
       },
-      { describe: `the attempts of backup ${backupId} to be cleaned` },
+      { describe: `the attempts of backup ${backupId} to be cleaned`, timeoutMs },
     );
   }
 }

@@ -9,5 +9,5 @@ export function deferred<T>(): Deferred<T> {
   let settle: Omit<Deferred<T>, 'promise'> | undefined;
   const promise = new Promise<T>((resolve, reject) => (settle = { resolve, reject }));
   if (settle === undefined) throw new TypeError('A promise runs its executor at once.');
-  return { promise, ...(settle as Omit<Deferred<T>, 'promise'>) };
+  return { promise, ...settle };
 }

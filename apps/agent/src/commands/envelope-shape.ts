@@ -94,7 +94,7 @@ const envelope = objectWith({
   expiresAt: time,
   resource: text,
   fence: count,
-  payload: isObject as Shape,
+  payload: isObject,
   sealed: listOf(sealed, 100),
 });
 

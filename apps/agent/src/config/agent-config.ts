@@ -9,7 +9,6 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export interface S3Environment {
   readonly accessKeyId: string | null;
   readonly secretAccessKey: string | null;
-  readonly sessionToken: string | null;
   readonly region: string | null;
 }
 
@@ -21,6 +20,8 @@ export interface AgentConfig {
   readonly faultSpec: string | null;
   /** Folders that are searched for client tools besides PATH and the usual places. */
   readonly toolDirs: readonly string[];
+  /** The PATH, where client tools are looked for last. */
+  readonly path: string;
   readonly s3: S3Environment;
   /** Password of a restore's target, as libpq takes it. */
   readonly pgPassword: string | null;
@@ -76,10 +77,10 @@ export function parseConfig(source: ConfigSource): AgentConfig {
     logLevel: logLevelOf(source, problems),
     faultSpec: present(env.FAULT),
     toolDirs: toolDirsOf(source, problems),
+    path: env.PATH ?? '',
     s3: {
       accessKeyId: present(env.AWS_ACCESS_KEY_ID),
       secretAccessKey: present(env.AWS_SECRET_ACCESS_KEY),
-      sessionToken: present(env.AWS_SESSION_TOKEN),
       region: present(env.AWS_REGION) ?? present(env.AWS_DEFAULT_REGION),
     },
     pgPassword: present(env.PGPASSWORD),

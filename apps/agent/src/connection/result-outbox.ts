@@ -24,7 +24,6 @@ const FINAL: ReadonlySet<ErrorCode> = new Set([
   'LEASE_EXPIRED',
   'TOO_LATE',
   'CANCELLED',
-  'CONFLICT',
   'NOT_FOUND',
   'COMMAND_REFUSED',
   'WS_BAD_FRAME',

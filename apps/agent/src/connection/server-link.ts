@@ -6,6 +6,7 @@ import type {
   CommandType,
   ErrorBody,
   Heartbeat,
+  ProgressReport,
   RegisterAnswer,
   Result,
   SignedCommand,
@@ -122,7 +123,7 @@ export class ServerLink {
   }
 
   /** For progress: dropped while the connection is away or slow. */
-  emitVolatile(event: 'backup:progress' | 'restore:progress', message: RequestMessage<never>): void {
+  emitVolatile(event: 'backup:progress' | 'restore:progress', message: ProgressReport): void {
     if (this.#isReady) (this.#socket.volatile as { emit(name: string, body: unknown): unknown }).emit(event, message);
   }
 
@@ -140,7 +141,9 @@ export class ServerLink {
   #listen(): void {
     const socket = this.#socket;
     const { handlers, log } = this.options;
-    socket.on('agent:challenge', (challenge) => void this.#handshake(challenge));
+    socket.on('agent:challenge', (challenge) => {
+      this.#handshake(challenge).catch((error: unknown) => log.error({ err: error }, 'The handshake broke'));
+    });
     socket.on('agent:cut', (reason) => this.#cut(reason));
     for (const type of COMMAND_TYPES) {
       socket.on(type, (command: SignedCommand, ack: (receipt: Result<CommandReceipt>) => void) =>

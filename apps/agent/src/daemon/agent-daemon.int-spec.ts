@@ -205,8 +205,9 @@ describe('the daemon against a server', () => {
     await server.send(target);
     if (state === 'running') await waitFor(() => executed.has(target.commandId), { describe: 'the backup to run' });
     const cancel = envelope(agent, 'job:cancel', { payload: { targetCommandId: target.commandId }, resource: 'backup:a' });
-    for (const _ of [1, 2])
-      expect(await server.send(cancel)).toEqual({ ok: true, value: { commandId: cancel.commandId, state: 'succeeded' } });
+    const receipts = [await server.send(cancel), await server.send(cancel)];
+    const receipt = { ok: true, value: { commandId: cancel.commandId, state: 'succeeded' } };
+    expect(receipts).toEqual([receipt, receipt]);
     await waitFor(() => server.results().length === 1, { describe: 'the result', timeoutMs: 5_000 });
     expect(server.results('backup:failed')).toMatchObject([
       { message: { commandId: target.commandId, error: { code: 'CANCELLED' } } },

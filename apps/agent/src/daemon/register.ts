@@ -58,7 +58,8 @@ export async function register(challenge: AgentChallenge, socket: AgentSocket, r
   };
   let result: Result<RegisterAnswer>;
   try {
-    result = await socket.timeout(REGISTER_TIMEOUT_MS).emitWithAck('agent:register', message);
+    const answer: unknown = await socket.timeout(REGISTER_TIMEOUT_MS).emitWithAck('agent:register', message);
+    result = answer as Result<RegisterAnswer>;
   } catch (error) {
     throw new AppError('AGENT_TIMEOUT', 'The server did not answer the registration.', undefined, { cause: error });
   }

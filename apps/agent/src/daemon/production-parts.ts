@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+import { killLeftover, postgresEngine, type DatabaseEngine } from '@rahatback/backup-core';
+import type { ToolVersion } from '@rahatback/contracts';
+import type { AgentConfig } from '../config/agent-config.js';
+import { backupExecutor } from '../executors/backup.executor.js';
+import { databaseTestExecutor } from '../executors/database-test.executor.js';
+import { dropStagingOf } from '../executors/drop-staging.js';
+import type { ExecutorParts } from '../executors/executor-parts.js';
+import { restoreExecutor } from '../executors/restore.executor.js';
+import type { AgentLog } from '../log.js';
+import type { DaemonParts } from './agent-daemon.js';
+
+const PROGRAMS = ['pg_dump', 'psql'] as const;
+
+/** The daemon as it runs at a customer's. Tools are looked for at each use, so that an upgrade of them needs no restart. */
+export function productionParts(config: Pick<AgentConfig, 'toolDirs' | 'path'>, log: AgentLog): DaemonParts {
+  const search = { extraFolders: config.toolDirs, path: config.path };
+  const find: ExecutorParts['tools'] = (engine: DatabaseEngine) => engine.findTools(search);
+  return {
+    tools: async (): Promise<ToolVersion[]> => {
+      const found = await find(postgresEngine);
+      for (const { warning } of found) if (warning !== null) log.warn({ warning }, 'Client tools');
+      return found.flatMap(({ version, folder }) => PROGRAMS.map((name) => ({ name, version, path: join(folder, name) })));
+    },
+    executors: ({ identity, keys, requests, link }) => {
+      const parts: ExecutorParts = { identity, keys, requests, link, log, tools: find };
+      return {
+        'database:test': databaseTestExecutor(parts),
+        'job:execute': backupExecutor(parts),
+        'restore:execute': restoreExecutor(parts),
+      };
+    },
+    interrupted: ({ identity, keys }) => ({
+      killChild: killLeftover,
+      dropStaging: (entry) => dropStagingOf(entry, { identity, keys, log }),
+    }),
+  };
+}

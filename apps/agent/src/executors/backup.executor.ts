@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto';
+import {
+  crashPoint,
+  loadChain,
+  MANIFEST_OBJECT,
+  runBackup,
+  type BackupIdentity,
+  type BackupKeys,
+  type LoadedChain,
+} from '@rahatback/backup-core';
+import type { BackupCompletedReport, BackupPayload } from '@rahatback/contracts';
+import type { AppError } from '@rahatback/contracts';
+import { SignedUrlSink, type UploadPoint } from '@rahatback/storage/agent';
+import { failureOutcome, reportBase, type Execution, type Executor, type Outcome } from '../commands/executor.js';
+import { agentCrashPoint } from '../crash-points.js';
+import { asAppError } from '../errors.js';
+import { AGENT_VERSION } from '../version.js';
+import { childRecorder, engineOf, openerOf, ownBackups, type ExecutorParts } from './executor-parts.js';
+import { throttledProgress } from './progress.js';
+import { RunRecord } from './run-record.js';
+import { openPassword, openSecret } from './sealed-secrets.js';
+import { uploadControl } from './transfer-control.js';
+
+type BackupRun = Execution<'job:execute'>;
+
+/** Falling back to a full must not hide that the server was away or that the run was stopped. */
+const isChainTrouble = (error: AppError): boolean =>
+  error.kind === 'user' && !['CANCELLED', 'TIME_LIMIT', 'NO_SPACE'].includes(error.code);
+
+async function openBase(parts: ExecutorParts, run: BackupRun, record: RunRecord): Promise<LoadedChain | null> {
+  const { base } = run.command.payload;
+  if (base.length === 0) return null;
+  const backups = ownBackups(parts, run.command, run.signal);
+  try {
+    return await loadChain(base.map((location) => backups.open(location)));
+  } catch (error) {
+    run.signal.throwIfAborted();
+    const cause = asAppError(error);
+    if (!isChainTrouble(cause)) throw cause;
+    record.note('full instead', `The chain cannot be built on (${cause.code}): ${cause.message}`);
+    return null;
+  } finally {
+    backups.close();
+  }
+}
+
+function identityOf({ location, chainId }: BackupPayload, agentId: string, base: LoadedChain | null): BackupIdentity {
+  const { workspaceId, databaseId, backupId, fence, backupType } = location;
+  const own = { workspaceId, databaseId, backupId, fence, agentId };
+  if (base !== null) return { ...own, type: backupType, chainId: base.chainId };
+  // A full that takes the place of a link begins a chain of its own: a chain has one data key.
+  return { ...own, type: 'full', chainId: backupType === 'full' ? chainId : randomUUID() };
+}
+
+async function keysOf(parts: ExecutorParts, { command }: BackupRun): Promise<BackupKeys> {
+  const { identity, keys } = parts;
+  const { recoveryRecipient, passphrase } = command.payload;
+  const slot = passphrase && {
+    salt: passphrase.salt,
+    memoryKib: passphrase.memoryKib,
+    passes: passphrase.passes,
+    parallelism: passphrase.parallelism,
+    kek: await openSecret(command, { ref: passphrase.kekRef, purpose: 'passphrase-kek' }, openerOf(parts)),
+  };
+  return {
+    agents: [{ agentId: identity.agentId, sealPublicKey: keys.seal.publicKey }],
+    recoveryRecipient,
+    passphrase: slot,
+    signingPrivateKey: keys.sign.privateKey,
+  };
+}
+
+function startReport(
+  parts: ExecutorParts,
+  run: BackupRun,
+): (started: { probe: { serverVersion: string }; tool: string }) => void {
+  return ({ probe, tool }) => {
+    const message = {
+      ...reportBase(run.command),
+      at: new Date().toISOString(),
+      clientTool: tool,
+      serverVersion: probe.serverVersion,
+    };
+    parts.requests
+      .ask('backup:started', message, run.signal)
+      .catch((error: unknown) => parts.log.debug({ err: error }, 'backup:started was not taken'));
+    agentCrashPoint('agent.backup.started');
+  };
+}
+
+/** `job:execute`: one backup of one database to the place that the server signs URLs for. */
+export const backupExecutor =
+  (parts: ExecutorParts): Executor<'job:execute'> =>
+  async (run) => {
+    const record = new RunRecord();
+    try {
+      return await backUp(parts, run, record);
+    } catch (error) {
+      const cause: unknown = run.signal.aborted ? run.signal.reason : error;
+      return failureOutcome(run.command, cause, { steps: record.steps, logTail: asAppError(cause).message });
+    }
+  };
+
+async function backUp(parts: ExecutorParts, run: BackupRun, record: RunRecord): Promise<Outcome> {
+  const base = await openBase(parts, run, record);
+  const keys = await keysOf(parts, run);
+  try {
+    return await runWithKeys(parts, run, { record, base, keys });
+  } finally {
+    keys.passphrase?.kek.fill(0);
+    base?.dek.fill(0);
+  }
+}
+
+interface Prepared {
+  readonly record: RunRecord;
+  readonly base: LoadedChain | null;
+  readonly keys: BackupKeys;
+}
+
+async function runWithKeys(parts: ExecutorParts, run: BackupRun, { record, base, keys }: Prepared): Promise<Outcome> {
+  const { command, signal } = run;
+  const { connection, compression, location } = command.payload;
+  const report = reportBase(command);
+  const engine = engineOf(connection.type);
+  let storedSha256: string | undefined;
+  const completed = (manifestSha256: string, logTail: string): BackupCompletedReport => ({
+    ...report,
+    backupId: location.backupId,
+    manifestSha256,
+    steps: record.steps,
+    logTail,
+  });
+  const onPublished = async (object: string, sha256: string): Promise<void> => {
+    if (object !== MANIFEST_OBJECT) return;
+    storedSha256 = sha256;
+    await run.recordPublished({ ...completed(sha256, '') });
+  };
+  const sink = new SignedUrlSink(uploadControl({ requests: parts.requests, report, signal, onPublished }), { signal, onPoint });
+  try {
+    const result = await runBackup({
+      engine,
+      access: { connection, password: await openPassword(command, connection.passwordRef, openerOf(parts)) },
+      tools: await parts.tools(engine),
+      sink,
+      identity: identityOf(command.payload, parts.identity.agentId, base),
+      keys,
+      compression,
+      base,
+      writer: `rahatback-agent ${AGENT_VERSION}`,
+      signal,
+      onStarted: startReport(parts, run),
+      onSpawn: childRecorder(parts, run),
+      onStep: record.onStep,
+      onProgress: throttledProgress((view) => parts.link.emitVolatile('backup:progress', { ...report, ...view })),
+    });
+    const message = completed(storedSha256 ?? result.manifestSha256, result.logTail);
+    return { state: 'succeeded', result: { event: 'backup:completed', message: { ...message } } };
+  } finally {
+    sink.close();
+  }
+}
+
+/** The sink's points are those of the pipeline; one of them has had its own name in the agent. */
+function onPoint(point: UploadPoint): void {
+  crashPoint(point);
+  if (point === 'upload.after_last_part') agentCrashPoint('agent.upload.after_last_part');
+}

@@ -30,12 +30,16 @@ const LEET: Readonly<Record<string, string>> = {
 const letters = (text: string): string => text.replace(/[^\p{L}]/gu, '');
 const unleet = (text: string): string => text.replace(/[013457@$!]/g, (sign) => LEET[sign] ?? sign);
 
-/** Runs such as 1234567890, abcdefghij, or the same backwards. */
-function isSequence(text: string): boolean {
-  const codes = [...text].map((sign) => sign.codePointAt(0) ?? 0);
-  const steps = new Set(codes.slice(1).map((code, index) => code - (codes[index] ?? 0)));
-  return steps.size === 1 || /^(?:01234567890|12345678901234567890|0987654321)/.test(text);
-}
+const ROWS = [
+  '01234567890123456789',
+  'abcdefghijklmnopqrstuvwxyz',
+  'qwertyuiopasdfghjklzxcvbnm',
+  '1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p',
+];
+const SEQUENCES = ROWS.flatMap((row) => [row.repeat(2), [...row.repeat(2)].reverse().join('')]);
+
+/** Runs such as 1234567890, abcdefghij or a walk over the keyboard, also backwards. */
+const isSequence = (text: string): boolean => SEQUENCES.some((sequence) => sequence.includes(text));
 
 const isRepeated = (text: string): boolean => /^(.{1,5})\1+$/su.test(text);
 
@@ -52,7 +56,7 @@ function weakness(password: string, about: readonly string[]): string | undefine
     return 'it is a common word with something around it';
   }
   const own = about.map(fold).filter((text) => text.length >= 4);
-  if (own.some((text) => folded.includes(text) && folded.length - text.length < 6))
+  if (own.some((text) => folded.includes(text) && folded.length - text.length <= 6))
     return 'it is your name or e-mail address with little around it';
   return undefined;
 }

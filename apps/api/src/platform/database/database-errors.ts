@@ -1,9 +1,12 @@
 import { AppError } from '@rahatback/contracts';
+import { QueryFailedError } from 'typeorm';
 
 const UNREACHABLE = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
   'ENOENT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
   'ETIMEDOUT',
   'EPIPE',
   '57P01', // admin_shutdown
@@ -16,16 +19,21 @@ const UNREACHABLE = new Set([
 ]);
 const LOST = /connection (terminated|timeout)|timeout exceeded when trying to connect|client has encountered a connection error/i;
 
-/** A PostgreSQL that is away becomes UNAVAILABLE (503); everything else stays what it is. */
-export function translateDatabaseError(error: unknown): unknown {
-  if (error instanceof AppError || !(error instanceof Error)) return error;
-  const code = sqlState(error);
-  if ((code !== undefined && UNREACHABLE.has(code)) || LOST.test(error.message)) {
-    return new AppError('UNAVAILABLE', 'The database cannot be reached right now. Try again in a few seconds.', undefined, {
-      cause: error,
-    });
-  }
-  return error;
+const isUnreachable = (error: unknown): boolean => {
+  const { message } = error as { message?: unknown };
+  return UNREACHABLE.has(sqlState(error) ?? '') || (typeof message === 'string' && LOST.test(message));
+};
+
+/**
+ * A PostgreSQL that is away becomes UNAVAILABLE (503); everything else stays what it is. `began`: whether the transaction's own work had begun;
+ * from then on only PostgreSQL's errors count, because the work may have talked to other servers too.
+ */
+export function translateDatabaseError(error: unknown, began: boolean): unknown {
+  if (typeof error !== 'object' || error === null || error instanceof AppError) return error;
+  if ((began && !(error instanceof QueryFailedError)) || !isUnreachable(error)) return error;
+  return new AppError('UNAVAILABLE', 'The database cannot be reached right now. Try again in a few seconds.', undefined, {
+    cause: error,
+  });
 }
 
 /** The SQLSTATE or system code of a driver error, e.g. `23505` for a broken unique index. */

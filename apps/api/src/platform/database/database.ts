@@ -45,11 +45,13 @@ export class Database {
 
   private async run<T>(scope: [sql: string, parameters: string[]], work: (tx: Tx) => Promise<T>): Promise<T> {
     const actions: (() => void | Promise<void>)[] = [];
+    let began = false;
     let result: T;
     try {
       result = await this.dataSource.transaction(async (tx) => {
         await tx.query(...scope);
         this.actions.set(tx, actions);
+        began = true;
         try {
           return await work(tx);
         } finally {
@@ -57,7 +59,7 @@ export class Database {
         }
       });
     } catch (error) {
-      throw translateDatabaseError(error);
+      throw translateDatabaseError(error, began);
     }
     for (const action of actions) {
       try {

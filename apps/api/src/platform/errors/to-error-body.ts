@@ -1,6 +1,6 @@
 import { AppError } from '@rahatback/contracts';
 import type { ErrorBody } from '@rahatback/contracts';
-import { translateDatabaseError } from '../database/database-errors.js';
+import { isCryptoError } from '@rahatback/crypto';
 
 const PARSER_ERRORS: Readonly<Record<string, () => AppError>> = {
   'entity.too.large': () => new AppError('BODY_TOO_LARGE', 'The body is larger than 1 MB. Send less.'),
@@ -28,16 +28,16 @@ const fromStatus = (status: number): AppError | undefined => {
  * and never leaves the process.
  */
 export function toAppError(error: unknown): AppError {
-  const known = translateDatabaseError(error);
-  if (known instanceof AppError) return known;
-  const shape = (typeof known === 'object' && known !== null ? known : {}) as {
+  if (error instanceof AppError) return error;
+  if (isCryptoError(error)) return new AppError(error.code, error.message, error.details, { cause: error });
+  const shape = (typeof error === 'object' && error !== null ? error : {}) as {
     type?: unknown;
     status?: unknown;
     getStatus?: unknown;
   };
   const parser = typeof shape.type === 'string' ? PARSER_ERRORS[shape.type] : undefined;
   if (parser) return parser();
-  const status = typeof shape.getStatus === 'function' ? (known as { getStatus(): number }).getStatus() : shape.status;
+  const status = typeof shape.getStatus === 'function' ? (error as { getStatus(): number }).getStatus() : shape.status;
   const mapped = typeof status === 'number' ? fromStatus(status) : undefined;
   return (
     mapped ??

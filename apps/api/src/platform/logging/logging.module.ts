@@ -24,6 +24,11 @@ export function loggingModule(service: 'api' | 'worker', destination?: Destinati
         autoLogging: { ignore: (request: IncomingMessage) => /^\/(health|metrics)/.test(request.url ?? '') },
         customLogLevel: (_request: unknown, response: { statusCode: number }, error?: Error) =>
           error || response.statusCode >= 500 ? ('error' as const) : ('info' as const),
+        // the filter has logged the cause; pino-http would add the stack of its own listener
+        customErrorObject: (_request: unknown, _response: unknown, _error: unknown, line: Record<string, unknown>) => ({
+          ...line,
+          err: undefined,
+        }),
         serializers: {
           req: (request: { method: string; url: string; remoteAddress?: string }) => ({
             method: request.method,

@@ -23,7 +23,9 @@ export class WorkerRunner implements BeforeApplicationShutdown {
     this.started = true;
     this.registrar.register();
     for (const { worker } of this.hosts())
-      worker.on('error', (error) => this.log.warn({ err: error }, 'A worker has lost Redis; it comes back by itself.'));
+      worker.on('error', (error) =>
+        this.log.warn({ err: error }, 'A worker could not reach Redis or lost a job there; sweeps make up for it.'),
+      );
     await this.queue.startSweeps();
   }
 

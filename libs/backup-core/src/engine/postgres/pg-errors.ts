@@ -75,6 +75,9 @@ function serverRefusal(code: string, message: string, connection: Connection): V
 
 function connectionFailure(code: string, message: string, connection: Connection): Verdict {
   const place = placeOf(connection);
+  if (/password must be/.test(message)) {
+    return ['DB_AUTH_FAILED', `${place} asks for the password of user ${connection.username}, and none is saved. Enter it.`];
+  }
   if (UNREACHABLE.has(code)) return ['DB_UNREACHABLE', unreachableSentence(code, place)];
   if (TLS_CODE.test(code) || TLS_TEXT.test(message)) return tlsFailure(message, place);
   return closedConnection(message, place);

@@ -1,4 +1,5 @@
-import { generateSigningKeyPair } from '@rahatback/crypto';
+import type { BackupPayload } from '@rahatback/contracts';
+import { generateRecoveryIdentity, generateSigningKeyPair } from '@rahatback/crypto';
 import { counterSign, parseManifest, signAsAgent, verifyManifest } from '@rahatback/backup-core/manifest';
 import { waitFor } from '@rahatback/testing';
 import { buffer } from 'node:stream/consumers';
@@ -7,6 +8,7 @@ import type { RunningApi } from '../../testing/start-api.js';
 import { startApi } from '../../testing/start-api.js';
 import { acceptManifest } from './manifest-acceptance.js';
 import { BackupScene, refusalOf } from './testing/backup-scene.js';
+import { handMadeBackup, type HandMadeAgent } from './testing/hand-made-backup.js';
 
 describe('publishing a backup', () => {
   let api: RunningApi;
@@ -127,11 +129,46 @@ describe('publishing a backup', () => {
     expect(await refusalOf(agent.say('upload:begin', begin))).toBe('OBJECT_EXISTS');
     expect(await refusalOf(agent.say('upload:begin', { ...begin, object: '../escape' }))).toBe('WS_BAD_FRAME');
     expect(await refusalOf(agent.say('upload:begin', { ...begin, object: 'manifest.json' }))).toBe('WS_BAD_FRAME');
-    await agent.publish(command, 'keys-1.json', Buffer.from('{}').toString('base64'));
-    expect(await refusalOf(agent.publish(command, 'keys-1.json', Buffer.from('{ }').toString('base64')))).toBe('OBJECT_EXISTS');
+    const [keys, others] = await Promise.all([
+      handMadeBackup(command.payload, agent, 1),
+      handMadeBackup(command.payload, agent, 1),
+    ]);
+    await agent.publish(command, 'keys-1.json', keys.keys.toString('base64'));
+    expect(await refusalOf(agent.publish(command, 'keys-1.json', keys.keys.toString('base64')))).toBe('none');
+    expect(await refusalOf(agent.publish(command, 'keys-1.json', others.keys.toString('base64')))).toBe('OBJECT_EXISTS');
     await agent.say('upload:begin', { ...begin, object: 'index' });
     await agent.say('upload:abort', agent.report(command));
     expect(await scene.stored(backupId)).toEqual([`${command.fence}/data-00001`, `${command.fence}/keys-1.json`]);
+  });
+
+  it('takes no keys that the recovery key, the agent or the passphrase could not open', async () => {
+    const { command } = await scene.started(await scene.job());
+    const { agent } = scene;
+    const keysFor = async (change: Partial<BackupPayload>, holder: HandMadeAgent = agent): Promise<string> =>
+      (await handMadeBackup({ ...command.payload, ...change }, holder, 1)).keys.toString('base64');
+    const stranger = (await generateRecoveryIdentity()).recipient;
+    const refused = {
+      'no keys at all': Buffer.from('{}').toString('base64'),
+      'another recovery key': await keysFor({ recoveryRecipient: stranger }),
+      'another agent': await keysFor(
+        {},
+        { id: command.payload.jobId, signPrivateKey: agent.signPrivateKey, sealPublicKey: agent.sealPublicKey },
+      ),
+      'another backup': await keysFor({ location: { ...command.payload.location, backupId: command.payload.jobId } }),
+    };
+    for (const [name, keys] of Object.entries(refused)) {
+      expect([name, await refusalOf(agent.publish(command, 'keys-1.json', keys))]).toEqual([name, 'KEYS_INVALID']);
+    }
+    expect(await refusalOf(agent.publish(command, 'keys-2.json', await keysFor({})))).toBe('KEYS_INVALID');
+    const passphrase = { salt: Buffer.alloc(16).toString('base64'), memoryKib: 65_536, passes: 3, parallelism: 4, kekRef: 'x' };
+    const secret = await scene.started(await scene.job());
+    await scene.sql(`UPDATE commands SET payload = jsonb_set(payload, '{passphrase}', $2::jsonb) WHERE id = $1`, [
+      secret.command.id,
+      JSON.stringify(passphrase),
+    ]);
+    const without = (await handMadeBackup(secret.command.payload, agent, 1)).keys.toString('base64');
+    expect(await refusalOf(agent.publish(secret.command, 'keys-1.json', without))).toBe('KEYS_INVALID');
+    expect(await refusalOf(agent.publish(command, 'keys-1.json', await keysFor({})))).toBe('none');
   });
 
   it('is finished by the watchdog when its process died after the manifest was stored', async () => {

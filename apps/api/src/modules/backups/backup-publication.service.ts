@@ -16,6 +16,7 @@ import { findObject, keepStored, objectKey, objectsOf } from './backup-object.re
 import { BackupSettlement, type Work } from './backup-settlement.service.js';
 import type { BackupRow } from './backup.entity.js';
 import { beginPublishing, stopPublishing, tryLockBackup } from './backup.repository.js';
+import { checkKeys } from './keys-acceptance.js';
 import { acceptManifest, sha256Hex, type AcceptedManifest, type Expectation } from './manifest-acceptance.js';
 
 const MANIFEST = 'manifest.json';
@@ -61,6 +62,7 @@ export class BackupPublication {
       const work = await this.guard.current(tx, agent, report);
       if (work.backup.publishing)
         throw new AppError('CONFLICT', 'The manifest is being published: nothing can be added any more.');
+      checkKeys(object, content, await orderOf(tx, work), agent.agentId);
       const at = this.storage.placeOf(work);
       return { place: at, row: await findObject(tx, at, object), backend: await this.storage.open(tx, work.backup) };
     });
@@ -171,9 +173,11 @@ export class BackupPublication {
 const readIfThere = async (backend: StorageBackend, key: string): Promise<Buffer | null> =>
   (await backend.stat(key)) === undefined ? null : buffer(await backend.read(key));
 
+const orderOf = async (tx: Tx, { attempt }: Work): Promise<BackupPayload> =>
+  (await tx.findOneByOrFail(CommandRow, { id: attempt.commandId })).payload as BackupPayload;
+
 const expectationOf = async (tx: Tx, { backup, attempt }: Work, signPublicKey: string): Promise<Expectation> => {
-  const command = await tx.findOneByOrFail(CommandRow, { id: attempt.commandId });
   const objects = await objectsOf(tx, { backupId: backup.id, fence: attempt.fence });
-  const baseIds = (command.payload as BackupPayload).base.map((location) => location.backupId);
+  const baseIds = (await orderOf(tx, { backup, attempt })).base.map((location) => location.backupId);
   return { backup, fence: attempt.fence, objects, baseIds, signPublicKey };
 };

@@ -127,7 +127,8 @@ export class DoorAgent implements HandMadeAgent {
 /** A workspace with an online agent, a database, a storage on the server's disk, and a job. */
 export class BackupScene {
   readonly databaseId = randomUUID();
-  readonly storageId = randomUUID();
+  /** Where jobs put their backups unless told otherwise. */
+  storageId: string = randomUUID();
 
   private constructor(
     readonly api: RunningApi,

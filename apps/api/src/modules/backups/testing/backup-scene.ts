@@ -29,19 +29,31 @@ export const EMPTY_WORDS = { steps: [], logTail: 'pg_dump: done' };
 
 const PART_BYTES = 8 * 1024 * 1024;
 
+interface KeyPair {
+  readonly publicKey: string;
+  readonly privateKey: string;
+}
+
+const newIdentity = () => ({ id: randomUUID(), signing: generateSigningKeyPair(), sealing: generateSealKeyPair() });
+
 /**
  * An agent at the server's door: speaks to the handlers that modules have registered, as the gateway would for a socket that has proved itself, and
  * sends its parts over HTTP like any other.
  */
 export class DoorAgent implements HandMadeAgent {
-  readonly id = randomUUID();
-  readonly signing = generateSigningKeyPair();
-  readonly sealing = generateSealKeyPair();
+  readonly id: string;
+  readonly signing: KeyPair;
+  readonly sealing: KeyPair;
 
   constructor(
     private readonly api: RunningApi,
     readonly workspaceId: string,
-  ) {}
+    identity: { readonly id: string; readonly signing: KeyPair; readonly sealing: KeyPair } = newIdentity(),
+  ) {
+    this.id = identity.id;
+    this.signing = identity.signing;
+    this.sealing = identity.sealing;
+  }
 
   get signPrivateKey(): string {
     return this.signing.privateKey;

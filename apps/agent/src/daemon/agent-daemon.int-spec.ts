@@ -16,8 +16,8 @@ import {
   newAgent,
   signed,
   type EnrolledAgent,
-} from '../testing/command-factory.suite.js';
-import { ScriptedServer } from '../testing/scripted-server.suite.js';
+} from '../testing/command-factory.js';
+import { ScriptedServer } from '../testing/scripted-server.js';
 import { AgentDaemon } from './agent-daemon.js';
 
 /** The daemon with a real socket, journal, lock and signatures; only what a command does is counted instead of done. */

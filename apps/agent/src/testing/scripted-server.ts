@@ -1,6 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { createServer } from 'node:http';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
 import type {
   AgentToServerEvents,
   CommandEnvelope,
@@ -11,9 +12,10 @@ import type {
   ServerToAgentEvents,
 } from '@rahatback/contracts';
 import { AppError, failed, ok } from '@rahatback/contracts';
-import { sessionProofBytes, verifyBytes } from '@rahatback/crypto';
+import { enrolProofBytes, fingerprint, generateSigningKeyPair, sessionProofBytes, verifyBytes } from '@rahatback/crypto';
 import { Server, type Socket } from 'socket.io';
-import { signed, type EnrolledAgent } from './command-factory.suite.js';
+import { newAgent, signed, type EnrolledAgent } from './command-factory.js';
+import { ScriptedStorage } from './scripted-storage.js';
 
 type AgentSocket = Socket<AgentToServerEvents, ServerToAgentEvents>;
 type Reply = (result: Result<unknown>) => void;
@@ -62,6 +64,10 @@ export class ScriptedServer {
   readonly received: RecordedMessage[] = [];
   readonly journals: (readonly JournalEntry[])[] = [];
   readonly registrations: RegisterMessage[] = [];
+  readonly storage = new ScriptedStorage();
+  /** Codes that enrol, once each. */
+  readonly enrolCodes = new Set<string>();
+  recoveryRecipient: string | null = null;
   script: ServerScript = {};
   #socket: AgentSocket | undefined;
   #generation = 0;
@@ -81,7 +87,13 @@ export class ScriptedServer {
       maxHttpBufferSize: 1_000_000,
     });
     await new Promise<void>((resolve) => http.listen(port, '127.0.0.1', resolve));
-    return new ScriptedServer(io, `http://127.0.0.1:${(http.address() as AddressInfo).port}`);
+    const server = new ScriptedServer(io, `http://127.0.0.1:${(http.address() as AddressInfo).port}`);
+    server.storage.url = server.url;
+    http.on('request', (request, response) => {
+      if (request.url?.startsWith('/socket.io/') === true) return;
+      server.#serve(request, response).catch((error: unknown) => response.writeHead(500).end(String(error)));
+    });
+    return server;
   }
 
   /** Whose registrations are genuine. */
@@ -121,6 +133,52 @@ export class ScriptedServer {
 
   async close(): Promise<void> {
     await this.io.close();
+  }
+
+  get agent(): EnrolledAgent {
+    return this.#requireAgent();
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.url?.startsWith('/v1/parts/') === true) {
+      await this.storage.serve(request, response);
+      return;
+    }
+    const answer = this.#enrol((await json(request)) as Readonly<Record<string, string>>);
+    response.writeHead(answer === null ? 401 : 201, { 'content-type': 'application/json' });
+    response.end(
+      JSON.stringify(answer ?? { code: 'ENROL_REFUSED', message: 'The code is wrong, used or too old: make a new one.' }),
+    );
+  }
+
+  #enrol(body: Readonly<Record<string, string>>): object | null {
+    const { code = '', signPublicKey = '', sealPublicKey = '', proof = '', deviceName = '' } = body;
+    const codeSha256Hex = createHash('sha256').update(code).digest('hex');
+    const isProven = verifyBytes(signPublicKey, enrolProofBytes({ codeSha256Hex, signPublicKey, sealPublicKey }), proof);
+    if (!this.enrolCodes.delete(code) || !isProven) return null;
+    const made = newAgent(this.url);
+    const commandKey = generateSigningKeyPair();
+    const words = fingerprint({ signPublicKey, sealPublicKey, serverPublicKey: commandKey.publicKey });
+    const identity = {
+      ...made.identity,
+      agentId: randomUUID(),
+      deviceName,
+      commandPublicKey: commandKey.publicKey,
+      fingerprint: words,
+    };
+    // The private halves stay with the agent: what the server knows of them is nothing.
+    const keys = { sign: { publicKey: signPublicKey, privateKey: '' }, seal: { publicKey: sealPublicKey, privateKey: '' } };
+    this.expect({ identity, keys, commandKey });
+    const { agentId, workspaceId, serverId, commandKeyId } = identity;
+    return {
+      agentId,
+      workspaceId,
+      serverId,
+      commandPublicKey: commandKey.publicKey,
+      commandKeyId,
+      recoveryRecipient: this.recoveryRecipient,
+      fingerprint: words,
+    };
   }
 
   #requireAgent(): EnrolledAgent {
@@ -172,7 +230,10 @@ export class ScriptedServer {
     const body = message as Record<string, unknown>;
     this.received.push({ event, message: body });
     if (ack === undefined) return;
-    const answer = this.script.answer === undefined ? ok({ confirmed: true }) : this.script.answer(event, body);
+    const answer =
+      this.script.answer === undefined
+        ? (this.storage.answer(event, body) ?? ok({ confirmed: true }))
+        : this.script.answer(event, body);
     if (answer === undefined) return;
     Promise.resolve(answer).then(ack, (error: unknown) => ack(failed({ code: 'INTERNAL', message: String(error) })));
   }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chmod, readdir } from 'node:fs/promises';
+import { chmod, readdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { freePort, startRedis, tempDir, waitFor } from '@rahatback/testing';
@@ -137,6 +137,11 @@ describe('the start of a process', () => {
     expect((await loadKeys(dir)).serverId).toBe(keys.serverId);
     await chmod(join(dir, `${keys.jwt.kid}.key`), 0o644);
     await expect(loadKeys(dir)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('chmod 600') });
-    await expect(loadKeys('/proc/1/keys')).rejects.toThrow();
+    await chmod(join(dir, `${keys.jwt.kid}.key`), 0o600);
+    await writeFile(join(dir, `${keys.kek.current.kid}.key`), 'short');
+    await expect(loadKeys(dir)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('damaged') });
+    await rm(join(dir, `${keys.kek.current.kid}.key`));
+    await expect(loadKeys(dir)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('missing') });
+    await expect(loadKeys(join(dir, 'keys.json', 'below-a-file'))).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 });

@@ -35,7 +35,12 @@ const makeKey = (purpose: Purpose): string => {
  * others remove theirs. Does nothing when there is an index.
  */
 export async function createKeys(dir: string): Promise<void> {
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await mkdir(dir, { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    throw new AppError(
+      'CONFIG_INVALID',
+      `The keys folder ${dir} cannot be made (${error.code}). Make it, and give it to the user that runs the server.`,
+    );
+  });
   if (await readIndexText(dir)) return;
   const slots = {} as Record<Purpose, { current: string; live: string[] }>;
   for (const purpose of PURPOSES) {

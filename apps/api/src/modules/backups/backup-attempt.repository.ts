@@ -45,7 +45,7 @@ export const keepLateWords = async (tx: Tx, ref: AttemptRef, words: Pick<Attempt
   await tx
     .createQueryBuilder()
     .update(BackupAttemptRow)
-    .set(words as QueryDeepPartialEntity<BackupAttemptRow>)
+    .set(words)
     .where('backup_id = :backupId AND fence = :fence AND log_tail IS NULL', { ...ref })
     .execute();
 };

@@ -35,6 +35,12 @@ export interface LastOrder {
   readonly sealed: readonly SealedSecret[];
 }
 
+interface Trace {
+  readonly actor: AuditActor;
+  readonly action: string;
+  readonly detail?: Readonly<Record<string, unknown>>;
+}
+
 const MAX_ATTEMPTS = 2;
 
 /** Another try may help when the world failed us; not when the agent was told to stop, or took nothing on. */
@@ -61,7 +67,7 @@ export class BackupSettlement {
     await endAttempt(tx, ref, 'publish', {});
     await this.leases.release(tx, backupResource(backup.jobId), attempt.fence);
     await this.outbox.markEnded(tx, attempt.commandId, 'succeeded');
-    await this.record(tx, backup, { agentId: backup.agentId }, 'backup.succeeded');
+    await this.record(tx, backup, { actor: { agentId: backup.agentId }, action: 'backup.succeeded' });
     this.signals.changed(tx, backup, 'success');
     return true;
   }
@@ -92,7 +98,7 @@ export class BackupSettlement {
     await this.leases.release(tx, backupResource(backup.jobId), attempt.fence);
     if (failure.tellAgent === true) await this.tellToStop(tx, work);
     await this.outbox.markEnded(tx, attempt.commandId, 'failed', { error: { code: failure.code, message: failure.message } });
-    await this.record(tx, backup, 'system', 'backup.failed', { code: failure.code });
+    await this.record(tx, backup, { actor: 'system', action: 'backup.failed', detail: { code: failure.code } });
     this.signals.changed(tx, backup, 'failed', failure.code);
     this.signals.cleanupNeeded(tx);
     return true;
@@ -110,7 +116,7 @@ export class BackupSettlement {
       await this.tellToStop(tx, work);
       await this.outbox.markEnded(tx, attempt.commandId, 'cancelled');
     }
-    await this.record(tx, backup, actor, 'backup.cancelled');
+    await this.record(tx, backup, { actor, action: 'backup.cancelled' });
     this.signals.changed(tx, backup, 'cancelled', 'CANCELLED');
     this.signals.cleanupNeeded(tx);
     return true;
@@ -162,13 +168,14 @@ export class BackupSettlement {
       expiresInMs: this.config.leaseMs,
     });
     await this.outbox.markEnded(tx, attempt.commandId, 'failed', { error: { code: failure.code, message: failure.message } });
-    await this.record(tx, backup, 'system', 'backup.retried', { code: failure.code, fence });
+    await this.record(tx, backup, { actor: 'system', action: 'backup.retried', detail: { code: failure.code, fence } });
     this.signals.changed(tx, backup, 'running');
     this.signals.cleanupNeeded(tx);
     return true;
   }
 
-  private record(tx: Tx, backup: BackupRow, actor: AuditActor, action: string, detail?: Record<string, unknown>): Promise<void> {
+  private record(tx: Tx, backup: BackupRow, trace: Trace): Promise<void> {
+    const { actor, action, detail } = trace;
     return this.audit.record(tx, {
       workspaceId: backup.workspaceId,
       actor,

@@ -1,15 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { Page, PageQueryDto, RestoreView } from '@rahatback/contracts';
 import { AppError } from '@rahatback/contracts';
-import { In } from 'typeorm';
 import { Database, type Tx } from '../../platform/database/database.js';
 import type { Actor } from '../../platform/http/actor.js';
 import { pageOf } from '../../platform/http/pages.js';
-import { AgentDirectory, AgentRow } from '../agents/index.js';
+import { AgentDirectory } from '../agents/index.js';
 import { RestoreSettlement } from './restore-settlement.service.js';
 import { toRestoreView } from './restore-view.js';
 import type { RestoreRow } from './restore.entity.js';
-import { countRestores, findRestores, getRestore, lockRestore } from './restore.repository.js';
+import { agentsOf, countRestores, findRestores, getRestore, lockRestore } from './restore.repository.js';
 
 /** What people see of restores, and how they call one off. */
 @Injectable()
@@ -50,7 +49,7 @@ export class RestoreHistory {
   }
 
   private async views(tx: Tx, restores: readonly RestoreRow[]): Promise<RestoreView[]> {
-    const agents = await tx.findBy(AgentRow, { id: In([...new Set(restores.map((restore) => restore.agentId))]) });
+    const agents = await agentsOf(tx, restores);
     const online = new Set(agents.filter((agent) => this.agents.isOnline(agent)).map((agent) => agent.id));
     return restores.map((restore) => toRestoreView(restore, online.has(restore.agentId)));
   }

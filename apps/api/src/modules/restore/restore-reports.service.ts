@@ -77,7 +77,7 @@ export class RestoreReports {
     await this.database.inWorkspace(agent.workspaceId, async (tx) => {
       const restore = await this.find(tx, agent, message);
       if (restore.status === 'success') throw fenced();
-      if (restore.status !== 'running') return keepLateRestoreWords(tx, restore, words as object);
+      if (restore.status !== 'running') return keepLateRestoreWords(tx, restore, words);
       await this.settlement.fail(tx, restore, { code: failure.code, message: failure.message, words });
     });
     return CONFIRMED;

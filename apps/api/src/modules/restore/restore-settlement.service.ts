@@ -29,6 +29,12 @@ const counted = (tables: readonly TableComparison[]) => ({
   tablesEqual: tables.filter((table) => table.equal).length,
 });
 
+interface RestoreEnd {
+  readonly actor: AuditActor;
+  readonly status: RestoreStatus;
+  readonly code?: ErrorCode;
+}
+
 const EVENT_OF = {
   running: 'restore:started',
   success: 'restore:completed',
@@ -53,21 +59,21 @@ export class RestoreSettlement {
   ) {}
 
   async complete(tx: Tx, restore: RestoreRow, tables: readonly TableComparison[], words: RestoreWords): Promise<boolean> {
-    if (!(await moveRestore(tx, restore, 'complete', { ...words, ...counted(tables) } as object))) return false;
+    if (!(await moveRestore(tx, restore, 'complete', { ...words, ...counted(tables) }))) return false;
     await this.release(tx, restore);
     await this.outbox.markEnded(tx, restore.commandId, 'succeeded');
-    await this.after(tx, restore, { agentId: restore.agentId }, 'success');
+    await this.after(tx, restore, { actor: { agentId: restore.agentId }, status: 'success' });
     return true;
   }
 
   async fail(tx: Tx, restore: RestoreRow, failure: RestoreFailure): Promise<boolean> {
     const error = { errorCode: failure.code, errorMessage: failure.message };
     const seen = failure.tables === undefined ? {} : counted(failure.tables);
-    if (!(await moveRestore(tx, restore, 'fail', { ...error, ...failure.words, ...seen } as object))) return false;
+    if (!(await moveRestore(tx, restore, 'fail', { ...error, ...failure.words, ...seen }))) return false;
     await this.release(tx, restore);
     if (failure.tellAgent === true) await this.tellToStop(tx, restore);
     await this.outbox.markEnded(tx, restore.commandId, 'failed', { error: { code: failure.code, message: failure.message } });
-    await this.after(tx, restore, 'system', 'failed', failure.code);
+    await this.after(tx, restore, { actor: 'system', status: 'failed', code: failure.code });
     return true;
   }
 
@@ -80,7 +86,7 @@ export class RestoreSettlement {
       await this.tellToStop(tx, restore);
       await this.outbox.markEnded(tx, restore.commandId, 'cancelled');
     }
-    await this.after(tx, restore, actor, 'cancelled', 'CANCELLED');
+    await this.after(tx, restore, { actor, status: 'cancelled', code: 'CANCELLED' });
     return true;
   }
 
@@ -116,7 +122,8 @@ export class RestoreSettlement {
     return this.leases.release(tx, restoreResource(restore.databaseId, restore.targetDatabase), restore.fence);
   }
 
-  private async after(tx: Tx, restore: RestoreRow, actor: AuditActor, status: RestoreStatus, code?: ErrorCode): Promise<void> {
+  private async after(tx: Tx, restore: RestoreRow, end: RestoreEnd): Promise<void> {
+    const { actor, status, code } = end;
     await this.audit.record(tx, {
       workspaceId: restore.workspaceId,
       actor,

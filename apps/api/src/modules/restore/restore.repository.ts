@@ -1,7 +1,9 @@
 import type { BackupProgressView } from '@rahatback/contracts';
 import { AppError } from '@rahatback/contracts';
+import { In } from 'typeorm';
 import type { QueryDeepPartialEntity } from 'typeorm';
 import type { Tx } from '../../platform/database/database.js';
+import { AgentRow } from '../agents/index.js';
 import type { RestoreEventName } from './restore-states.js';
 import { restoreMove } from './restore-states.js';
 import { RestoreRow } from './restore.entity.js';
@@ -118,3 +120,7 @@ export const keepLateRestoreWords = async (tx: Tx, restore: RestoreRow, words: R
     .where('id = :id AND log_tail IS NULL', { id: restore.id })
     .execute();
 };
+
+/** Read once for a whole page of restores. */
+export const agentsOf = (tx: Tx, restores: readonly RestoreRow[]): Promise<AgentRow[]> =>
+  tx.findBy(AgentRow, { id: In([...new Set(restores.map((restore) => restore.agentId))]) });

@@ -163,6 +163,7 @@ export class BackupScene {
       `INSERT INTO storages (id, workspace_id, storage_type, name, settings) VALUES ($1, $2, 'local', 'Disk', '{}')`,
       [scene.storageId, owner.workspaceId],
     );
+    await scene.makeFolder();
     return scene;
   }
 

@@ -135,7 +135,7 @@ describe('agents', () => {
       const view = await agentView(api, owner, agent.id);
       expect(view).toMatchObject({ status: 'online', tools: [{ name: 'pg_dump', version: '15.4', path: '/usr/bin/pg_dump' }] });
       agent.disconnect();
-      await untilStatus(api, owner, agent.id, 'offline');
+      await untilStatus(api, owner, { id: agent.id, status: 'offline' });
     });
 
     it('refuse a forged signature, an unknown agent and a nonce of another socket with one text', async () => {
@@ -221,7 +221,7 @@ describe('agents', () => {
     it('of a silent agent are noticed, and come back with its next word', async () => {
       const agent = await enrolledAgent(api, owner);
       await agent.connect();
-      await untilStatus(api, owner, agent.id, 'offline', 6_000);
+      await untilStatus(api, owner, { id: agent.id, status: 'offline' }, 6_000);
       expect(agent.isConnected).toBe(true);
       await agent.report('heartbeat', { running: [] });
       expect((await agentView(api, owner, agent.id)).status).toBe('online');

@@ -1,4 +1,4 @@
-import type { ConnectionTestAnswer, DatabaseView, ErrorBody, Page, SealedSecret } from '@rahatback/contracts';
+import type { ConnectionTestAnswer, DatabaseTestResult, DatabaseView, ErrorBody, Page, SealedSecret } from '@rahatback/contracts';
 import { AppError } from '@rahatback/contracts';
 import { CanarySet, scanRedis, startRedis, waitFor, watchRedis, type PrivateRedis, type RedisWatch } from '@rahatback/testing';
 import { PassThrough } from 'node:stream';
@@ -110,6 +110,14 @@ describe('databases', () => {
   });
 
   describe('tested through the agent', () => {
+    /** After the receipt, as an honest agent does. */
+    const reportLater = (report: DatabaseTestResult): void => {
+      setImmediate(() => {
+        agent.report('database:test:result', report).catch((error: unknown) => {
+          throw error;
+        });
+      });
+    };
     const honest = (): void => {
       agent.on('database:test', (command) => {
         const report = {
@@ -121,7 +129,7 @@ describe('databases', () => {
           clientTool: 'pg_dump 15.20',
           compatible: true,
         };
-        setImmediate(() => void agent.report('database:test:result', report));
+        reportLater(report);
       });
     };
     beforeAll(async () => {
@@ -168,7 +176,7 @@ describe('databases', () => {
     it("say in the agent's words why not", async () => {
       agent.on('database:test', ({ commandId, fence }) => {
         const error = { code: 'DB_AUTH_FAILED', message: 'PostgreSQL at localhost refused the password of app.' } as const;
-        setImmediate(() => void agent.report('database:test:result', { commandId, fence, success: false, error }));
+        reportLater({ commandId, fence, success: false, error });
       });
       expect((await test()).body).toEqual({
         success: false,

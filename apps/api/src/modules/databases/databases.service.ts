@@ -45,7 +45,7 @@ export class DatabasesService {
         password: dto.password === undefined ? null : await sealPassword(agent, { subject: id, version, password: dto.password }),
         passwordVersion: version,
       });
-      await this.record(tx, actor, 'database.created', id, { type: dto.type, agentId: agent.id });
+      await this.record(tx, actor, { action: 'database.created', id, detail: { type: dto.type, agentId: agent.id } });
       return toDatabaseView(await this.directory.get(tx, workspaceId, id));
     });
   }
@@ -88,7 +88,7 @@ export class DatabasesService {
           ...(await this.changedPassword(tx, row, dto.password)),
         },
       );
-      await this.record(tx, actor, 'database.updated', id, { fields: Object.keys(dto) });
+      await this.record(tx, actor, { action: 'database.updated', id, detail: { fields: Object.keys(dto) } });
       return toDatabaseView(await this.directory.get(tx, workspaceId, id));
     });
   }
@@ -102,7 +102,7 @@ export class DatabasesService {
       await assertIdle(tx, id);
       await this.deletions.announce(tx, actor, id);
       await tx.update(DatabaseRow, { id }, { deletedAt: () => 'clock_timestamp()' });
-      await this.record(tx, actor, 'database.deleted', id);
+      await this.record(tx, actor, { action: 'database.deleted', id });
     });
   }
 
@@ -118,15 +118,9 @@ export class DatabasesService {
     return { password: await sealPassword(agent, { subject: row.id, version, password }), passwordVersion: version };
   }
 
-  private record(tx: Tx, actor: Actor, action: string, id: string, detail?: Record<string, unknown>): Promise<void> {
-    return this.audit.record(tx, {
-      workspaceId: actor.workspaceId,
-      actor,
-      action,
-      targetType: 'database',
-      targetId: id,
-      ...(detail === undefined ? {} : { detail }),
-    });
+  private record(tx: Tx, actor: Actor, deed: { action: string; id: string; detail?: Record<string, unknown> }): Promise<void> {
+    const { action, id: targetId, detail = {} } = deed;
+    return this.audit.record(tx, { workspaceId: actor.workspaceId, actor, action, targetType: 'database', targetId, detail });
   }
 }
 

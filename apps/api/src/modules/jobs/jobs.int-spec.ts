@@ -43,7 +43,7 @@ describe('jobs', () => {
     call<JobView & ErrorBody>('POST', '/v1/backups/jobs', { databaseId: database.id, name: 'nightly', ...changes }, person);
   const storedPassphrase = async (jobId: string): Promise<{ passphrase: JobPassphrase | null; version: number }> => {
     const [row] = await api.postgres.query('SELECT passphrase::text, passphrase_version FROM jobs WHERE id = $1', [jobId]);
-    return { passphrase: row?.[0] == null ? null : (JSON.parse(String(row[0])) as JobPassphrase), version: Number(row?.[1]) };
+    return { passphrase: typeof row?.[0] === 'string' ? (JSON.parse(row[0]) as JobPassphrase) : null, version: Number(row?.[1]) };
   };
 
   it('need a database and a name; the rest has defaults, and the server disk is made when there is none', async () => {

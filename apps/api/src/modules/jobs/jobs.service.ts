@@ -62,7 +62,11 @@ export class JobsService implements OnModuleInit {
         ...(dto.maxChainLength === undefined ? {} : { maxChainLength: dto.maxChainLength }),
         isActive: dto.isActive ?? true,
       });
-      await this.record(tx, actor, 'job.created', id, { databaseId: target.id, storageId: storage.id, isEncrypted });
+      await this.record(tx, actor, {
+        action: 'job.created',
+        id,
+        detail: { databaseId: target.id, storageId: storage.id, isEncrypted },
+      });
       return this.view(tx, await this.directory.get(tx, workspaceId, id));
     });
   }
@@ -107,7 +111,7 @@ export class JobsService implements OnModuleInit {
   /** The sealed key goes with it: backups hold their own copy in their key slots. */
   private async markDeleted(tx: Tx, actor: Actor, id: string): Promise<void> {
     await tx.update(JobRow, { id }, { deletedAt: () => 'clock_timestamp()', isActive: false, passphrase: null });
-    await this.record(tx, actor, 'job.deleted', id);
+    await this.record(tx, actor, { action: 'job.deleted', id });
   }
 
   private async view(tx: Tx, row: JobRow): Promise<JobView> {
@@ -116,15 +120,9 @@ export class JobsService implements OnModuleInit {
     return view;
   }
 
-  private record(tx: Tx, actor: Actor, action: string, id: string, detail?: Record<string, unknown>): Promise<void> {
-    return this.audit.record(tx, {
-      workspaceId: actor.workspaceId,
-      actor,
-      action,
-      targetType: 'job',
-      targetId: id,
-      ...(detail === undefined ? {} : { detail }),
-    });
+  private record(tx: Tx, actor: Actor, deed: { action: string; id: string; detail?: Record<string, unknown> }): Promise<void> {
+    const { action, id: targetId, detail = {} } = deed;
+    return this.audit.record(tx, { workspaceId: actor.workspaceId, actor, action, targetType: 'job', targetId, detail });
   }
 }
 

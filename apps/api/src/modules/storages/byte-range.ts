@@ -7,13 +7,17 @@ import type { ByteRange } from '@rahatback/storage';
  * @throws AppError VALIDATION when the range begins behind the object's end
  */
 export function byteRangeOf(header: string | undefined, sizeBytes: number): Required<ByteRange> | undefined {
+  const asked = positionsOf(header, sizeBytes);
+  if (!asked) return undefined;
+  const { start, end } = { start: asked.start, end: Math.min(sizeBytes, asked.end) };
+  if (start < end) return { start, end };
+  throw new AppError('VALIDATION', `The range lies outside the object, which has ${sizeBytes} bytes.`, { sizeBytes });
+}
+
+function positionsOf(header: string | undefined, sizeBytes: number): Required<ByteRange> | undefined {
   const [, first, last] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header?.trim() ?? '') ?? [];
-  if (first === undefined || last === undefined || (first === '' && last === '')) return undefined;
-  const start = first === '' ? Math.max(0, sizeBytes - Number(last)) : Number(first);
-  const end = first === '' || last === '' ? sizeBytes : Math.min(sizeBytes, Number(last) + 1);
-  if (last !== '' && first !== '' && Number(last) < Number(first)) return undefined;
-  if (start >= sizeBytes || end <= start) {
-    throw new AppError('VALIDATION', `The range lies outside the object, which has ${sizeBytes} bytes.`, { sizeBytes });
-  }
-  return { start, end };
+  if (!first && !last) return undefined;
+  if (!first) return { start: Math.max(0, sizeBytes - Number(last)), end: sizeBytes };
+  if (!last) return { start: Number(first), end: sizeBytes };
+  return Number(last) < Number(first) ? undefined : { start: Number(first), end: Number(last) + 1 };
 }

@@ -57,28 +57,31 @@ function localSettings(dto: CreateStorageDto): StorageSettings {
   return { path: assertFolderName(dto.path ?? DEFAULT_LOCAL_PATH) };
 }
 
-async function s3Settings(dto: CreateStorageDto): Promise<StorageSettings> {
-  const missing: Record<string, string> = {};
-  if (dto.s3Bucket === undefined) missing['s3Bucket'] = 's3Bucket is missing';
-  if (dto.s3AccessKeyId === undefined) missing['s3AccessKeyId'] = 's3AccessKeyId is missing';
-  if (dto.s3SecretAccessKey === undefined) missing['s3SecretAccessKey'] = 's3SecretAccessKey is missing';
-  if (dto.s3Endpoint === undefined && dto.s3Region === undefined) missing['s3Endpoint'] = 's3Endpoint or s3Region is needed';
-  if (dto.path !== undefined) missing['path'] = 'path belongs to local; an s3 storage has s3Prefix';
-  if (Object.keys(missing).length > 0) {
-    throw invalidFields(`Correct these fields and send again: ${Object.keys(missing).join(', ')}.`, missing);
+function assertS3Fields(dto: CreateStorageDto): void {
+  const wrong: Record<string, string> = {};
+  for (const field of ['s3Bucket', 's3AccessKeyId', 's3SecretAccessKey'] as const) {
+    if (dto[field] === undefined) wrong[field] = `${field} is missing`;
   }
+  if (dto.s3Endpoint === undefined && dto.s3Region === undefined) wrong['s3Endpoint'] = 's3Endpoint or s3Region is needed';
+  if (dto.path !== undefined) wrong['path'] = 'path belongs to local; an s3 storage has s3Prefix';
+  if (Object.keys(wrong).length === 0) return;
+  throw invalidFields(`Correct these fields and send again: ${Object.keys(wrong).join(', ')}.`, wrong);
+}
+
+async function s3Settings(dto: CreateStorageDto): Promise<StorageSettings> {
+  assertS3Fields(dto);
   const prefix = (dto.s3Prefix ?? '').replace(/^\/+|\/+$/g, '');
   if (prefix !== '') assertFolderName(prefix);
   if (dto.s3Endpoint !== undefined) await assertReachableHost(dto.s3Endpoint);
-  return {
-    bucket: dto.s3Bucket ?? '',
-    prefix,
-    ...(dto.s3Endpoint === undefined ? {} : { endpoint: dto.s3Endpoint }),
-    ...(dto.s3Region === undefined ? {} : { region: dto.s3Region }),
-    ...(dto.s3ForcePathStyle === undefined ? {} : { forcePathStyle: dto.s3ForcePathStyle }),
-    ...(dto.s3StorageClass === undefined ? {} : { storageClass: dto.s3StorageClass }),
-    ...(dto.s3Sse === undefined ? {} : { sse: dto.s3Sse }),
+  const optional = {
+    endpoint: dto.s3Endpoint,
+    region: dto.s3Region,
+    forcePathStyle: dto.s3ForcePathStyle,
+    storageClass: dto.s3StorageClass,
+    sse: dto.s3Sse,
   };
+  const given = Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined));
+  return { bucket: dto.s3Bucket ?? '', prefix, ...given };
 }
 
 const s3Credentials = (dto: CreateStorageDto): StorageCredentials => ({

@@ -48,7 +48,7 @@ export class StoragesService {
         settings,
         credentials: credentials === null ? null : this.vault.seal({ id, workspaceId }, credentials),
       });
-      await this.record(tx, actor, 'storage.created', id, { storageType: dto.storageType, isDefault });
+      await this.record(tx, actor, { action: 'storage.created', id, detail: { storageType: dto.storageType, isDefault } });
       return toStorageView(await this.directory.get(tx, workspaceId, id));
     });
   }
@@ -81,7 +81,7 @@ export class StoragesService {
       const row = await this.directory.lock(tx, workspaceId, id);
       const credentials = this.changedCredentials(row, dto);
       await tx.update(StorageRow, { id }, { name: dto.name ?? row.name, isDefault: isDefault ?? row.isDefault, credentials });
-      await this.record(tx, actor, 'storage.updated', id, { fields: Object.keys(dto) });
+      await this.record(tx, actor, { action: 'storage.updated', id, detail: { fields: Object.keys(dto) } });
       return toStorageView(await this.directory.get(tx, workspaceId, id));
     });
   }
@@ -101,7 +101,7 @@ export class StoragesService {
       // Keys are kept only while leftovers of failed attempts must still be removed with them.
       const credentials = use.leftovers > 0 ? {} : { credentials: null };
       await tx.update(StorageRow, { id }, { deletedAt: () => 'clock_timestamp()', isDefault: false, ...credentials });
-      await this.record(tx, actor, 'storage.deleted', id);
+      await this.record(tx, actor, { action: 'storage.deleted', id });
     });
   }
 
@@ -142,15 +142,9 @@ export class StoragesService {
     });
   }
 
-  private record(tx: Tx, actor: Actor, action: string, id: string, detail?: Record<string, unknown>): Promise<void> {
-    return this.audit.record(tx, {
-      workspaceId: actor.workspaceId,
-      actor,
-      action,
-      targetType: 'storage',
-      targetId: id,
-      ...(detail === undefined ? {} : { detail }),
-    });
+  private record(tx: Tx, actor: Actor, deed: { action: string; id: string; detail?: Record<string, unknown> }): Promise<void> {
+    const { action, id: targetId, detail = {} } = deed;
+    return this.audit.record(tx, { workspaceId: actor.workspaceId, actor, action, targetType: 'storage', targetId, detail });
   }
 }
 

@@ -30,14 +30,8 @@ export async function listedAgents(api: RunningApi, person: Registered): Promise
   return body as Page<AgentView>;
 }
 
-export const untilStatus = (
-  api: RunningApi,
-  person: Registered,
-  agentId: string,
-  status: AgentView['status'],
-  timeoutMs = 5_000,
-) =>
-  waitFor(async () => (await agentView(api, person, agentId)).status === status, {
-    describe: `agent ${agentId} to be ${status}`,
+export const untilStatus = (api: RunningApi, person: Registered, awaited: Pick<AgentView, 'id' | 'status'>, timeoutMs = 5_000) =>
+  waitFor(async () => (await agentView(api, person, awaited.id)).status === awaited.status, {
+    describe: `agent ${awaited.id} to be ${awaited.status}`,
     timeoutMs,
   });

@@ -130,7 +130,9 @@ export class ScriptedAgent {
     });
     for (const type of COMMAND_TYPES) {
       socket.on(type, (frame: SignedCommand, ack: (result: Result<CommandReceipt>) => void) => {
-        void this.receive(type, frame).then(ack);
+        this.receive(type, frame).then(ack, (error: unknown) => {
+          throw error;
+        });
       });
     }
     const challenge = await new Promise<AgentChallenge>((resolve, reject) => {

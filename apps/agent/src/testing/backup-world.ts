@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { BackupLocation, CommandEnvelope, CommandPayloads, Connection } from '@rahatback/contracts';
+import type { BackupLocation, CommandEnvelope, CommandPayloads, Connection, SealedSecret } from '@rahatback/contracts';
 import { generateRecoveryIdentity, sealSecret, type RecoveryIdentity } from '@rahatback/crypto';
 import { startPostgres, tempDir, waitFor, type PrivatePostgres, type TempDir } from '@rahatback/testing';
 import { join } from 'node:path';
@@ -89,11 +89,20 @@ export class BackupWorld {
   }
 
   /** The superuser's password as the server keeps it: sealed to the agent. */
-  async sealed(password = this.postgres.password) {
+  sealed(password = this.postgres.password): Promise<SealedSecret> {
+    return this.#seal({ ref: 'password-1', purpose: 'database-password', plaintext: password });
+  }
+
+  sealedKek(ref: string, kek: Uint8Array): Promise<SealedSecret> {
+    return this.#seal({ ref, purpose: 'passphrase-kek', plaintext: kek });
+  }
+
+  async #seal(secret: { ref: string; purpose: SealedSecret['purpose']; plaintext: string | Uint8Array }): Promise<SealedSecret> {
     const { identity, keys } = this.server.agent;
-    const binding = { agentId: identity.agentId, purpose: 'database-password' as const, subject: 'database-1', version: 1 };
-    const parts = await sealSecret({ ...binding, recipientPublicKey: keys.seal.publicKey, plaintext: password });
-    return { ref: 'password-1', purpose: binding.purpose, subject: binding.subject, version: binding.version, ...parts };
+    const { ref, purpose, plaintext } = secret;
+    const binding = { purpose, subject: 'database-1', version: 1 };
+    const recipient = { agentId: identity.agentId, recipientPublicKey: keys.seal.publicKey };
+    return { ref, ...binding, ...(await sealSecret({ ...binding, ...recipient, plaintext })) };
   }
 
   async backupCommand(

@@ -1,6 +1,14 @@
 import { Injectable, Logger } from '@nestjs/common';
-import type { CommandEnvelope, CommandReceipt, CommandType, ErrorBody, Result, SignedCommand } from '@rahatback/contracts';
-import { AGENT_PROTOCOL } from '@rahatback/contracts';
+import type {
+  CommandEnvelope,
+  CommandReceipt,
+  CommandType,
+  ErrorBody,
+  ErrorCode,
+  Result,
+  SignedCommand,
+} from '@rahatback/contracts';
+import { AGENT_PROTOCOL, ERROR_RULES } from '@rahatback/contracts';
 import { canonicalJson, signCommand } from '@rahatback/crypto';
 import { Database, type Tx } from '../../platform/database/database.js';
 import { crashPoint } from '../../platform/faults/crash-points.js';
@@ -17,6 +25,8 @@ const RECEIPT_TIMEOUT_MS = 10_000;
 const BATCH = 32;
 /** Their only effect is on another command, which reports for itself: the receipt is their end. */
 const ENDED_BY_RECEIPT: readonly CommandType[] = ['job:cancel', 'restore:cancel'];
+/** Refusals of a command itself, although the world, too, can be what stopped it. */
+const FINAL: readonly ErrorCode[] = ['COMMAND_EXPIRED', 'FENCED', 'AGENT_RESTARTED'];
 
 type Delivery = 'taken' | 'offline' | 'timeout';
 
@@ -67,9 +77,7 @@ export class CommandDispatcher {
       await this.database.inWorkspace(command.workspaceId, (tx) => takeBack(tx, command.id));
       return answer;
     }
-    if (answer === 'timeout') return answer;
-    await this.received(command, answer);
-    return 'taken';
+    return answer === 'timeout' ? answer : this.received(command, answer);
   }
 
   private sign(command: CommandRow): SignedCommand {
@@ -92,17 +100,23 @@ export class CommandDispatcher {
   }
 
   /** A receipt moves a command forward only, so that one that comes late, or twice, changes nothing. */
-  private async received(command: CommandRow, answer: Result<CommandReceipt>): Promise<void> {
+  private async received(command: CommandRow, answer: Result<CommandReceipt>): Promise<Delivery> {
     const refusal = refusalOf(command, answer);
-    if (refusal) {
-      this.log.warn({ commandId: command.id, type: command.type, code: refusal.code }, 'An agent refused a command.');
-      await this.settlement.settle(command.id, command.workspaceId, { state: 'refused', message: { error: refusal } });
-      return;
-    }
+    if (refusal) return this.refused(command, refusal);
     await this.database.inWorkspace(command.workspaceId, async (tx) => {
       if (ENDED_BY_RECEIPT.includes(command.type)) await this.outbox.markEnded(tx, command.id, 'succeeded');
       else await accept(tx, command.id);
     });
+    return 'taken';
+  }
+
+  /** An agent whose disk is full has recorded nothing: it is asked again, as if it had not answered, until the command expires. */
+  private async refused(command: CommandRow, refusal: ErrorBody): Promise<Delivery> {
+    this.log.warn({ commandId: command.id, type: command.type, code: refusal.code }, 'An agent did not take a command.');
+    const isTemporary = ERROR_RULES[refusal.code].kind !== 'user' && !FINAL.includes(refusal.code);
+    if (isTemporary) return 'timeout';
+    await this.settlement.settle(command.id, command.workspaceId, { state: 'refused', message: { error: refusal } });
+    return 'taken';
   }
 }
 

@@ -186,6 +186,21 @@ describe('commands', () => {
     expect(Number(audited[0]?.[0])).toBe(1);
   });
 
+  it('that an agent cannot record now are sent again', async () => {
+    const agent = await newAgent();
+    agent.on('database:test', () => {
+      throw new AppError('PIPELINE_FAILED', 'The journal cannot be written.');
+    });
+    await agent.connect();
+    const id = await enqueue(agent);
+    await waitFor(() => agent.commands.length === 1, { describe: 'the first delivery' });
+    await waitFor(async () => (await stateOf(id)).state === 'sent', { describe: 'it to be waiting' });
+    agent.on('database:test', () => undefined);
+    await front.postgres.query(`UPDATE commands SET sent_at = sent_at - interval '1 minute' WHERE id = $1`, [id]);
+    await untilState(id, 'accepted');
+    expect(agent.commands).toHaveLength(2);
+  });
+
   it('of another agent or fence are not touched by a report', async () => {
     const [agent, thief] = [await newAgent(), await newAgent()];
     await agent.connect();

@@ -18,7 +18,7 @@ export const TEST_TIMES = {
   REQUESTS_PER_MINUTE: '100000',
 } as const;
 
-export const TEST_PASSWORD = 'correct horse battery staple 9';
+export const TEST_PASSWORD = 'turkuaz kestane yelken 9';
 
 export interface WorldOptions extends ServerSideOptions {
   /** Rows of the customer's main table, about 250 bytes each. Default 20,000 (a dump of about 5 MB). */
@@ -105,6 +105,15 @@ function addDatabase(person: RestClient, agentId: string, customer: PrivatePostg
 /** A running product with one owner, one agent online, one database and the server's disk as storage. */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const server = await startServerSide({ ...options, env: { ...TEST_TIMES, ...options.env } });
+  try {
+    return await inhabit(server, options);
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+async function inhabit(server: ServerSide, options: WorldOptions): Promise<World> {
   const password = options.databasePassword ?? randomBytes(12).toString('hex');
   const customer = await makeCustomer(options.rows ?? 20_000, password);
   const recovery = await generateRecoveryIdentity();

@@ -20,6 +20,8 @@ interface PlacedFrame {
 
 interface OwnFrame extends PlacedFrame {
   readonly open: OpenFrame;
+  /** Offset in the dump of its first chunk. */
+  startOffset: number;
 }
 
 interface WaitingRun {
@@ -38,7 +40,8 @@ interface FrameInFlight {
  * `add` waits while too much is under way, which is the back-pressure on the dump.
  */
 export class ChunkPacker {
-  private current: OwnFrame = { open: newFrame(), place: null };
+  private current: OwnFrame = { open: newFrame(), place: null, startOffset: 0 };
+  private offset = 0;
   private readonly inFlight: FrameInFlight[] = [];
   private readonly waiting: WaitingRun[] = [];
   private newCount = 0;
@@ -55,6 +58,12 @@ export class ChunkPacker {
     return this.newCount;
   }
 
+  /** Offset in the dump before which no chunk's memory is needed any more. */
+  get neededFrom(): number {
+    const oldest = this.inFlight[0]?.frame ?? this.current;
+    return oldest.open.plainLength > 0 ? oldest.startOffset : this.offset;
+  }
+
   async add(chunk: Buffer): Promise<void> {
     const id = hash('sha256', chunk, 'buffer');
     const known = this.base?.find(id, chunk.length);
@@ -62,8 +71,10 @@ export class ChunkPacker {
       this.wait({ place: known.frame }, { id, length: chunk.length, offset: known.offset });
     } else {
       this.newCount += 1;
+      if (this.current.open.plainLength === 0) this.current.startOffset = this.offset;
       this.wait(this.current, { id, length: chunk.length, offset: addChunk(this.current.open, chunk) });
     }
+    this.offset += chunk.length;
     if (this.current.open.plainLength >= FRAME_TARGET_BYTES || this.waiting.length >= MAX_WAITING_RUNS) await this.closeFrame();
   }
 
@@ -83,7 +94,7 @@ export class ChunkPacker {
   private async closeFrame(): Promise<void> {
     const frame = this.current;
     if (frame.open.plainLength === 0) return this.flushIndex();
-    this.current = { open: newFrame(), place: null };
+    this.current = { open: newFrame(), place: null, startOffset: this.offset };
     const encoded = encodeFrame(framePlain(frame.open), this.compression);
     // It is awaited later, and by nobody when an earlier frame fails.
     encoded.catch(() => undefined);

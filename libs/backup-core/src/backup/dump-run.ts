@@ -53,7 +53,10 @@ async function consume(tool: RunningTool, request: BackupRequest, packer: ChunkP
     }
     hash.update(bytes);
     inspector.push(bytes);
-    for (const chunk of chunker.push(bytes)) await packer.add(chunk);
+    for (const chunk of chunker.push(bytes)) {
+      await packer.add(chunk);
+      chunker.releaseBefore(packer.neededFrom);
+    }
     progress.add(bytes.length);
     request.signal.throwIfAborted();
   }

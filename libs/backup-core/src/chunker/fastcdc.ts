@@ -16,19 +16,30 @@ export const CHUNKER_NAME = 'fastcdc-2016/md5-gear-32/65536-262144-1048576';
 const NORMALISATION = 2;
 const SLAB_CHUNKS = 8;
 
+interface RetiredSlab {
+  readonly slab: Buffer;
+  /** Where in the stream its chunks end. */
+  readonly endOffset: number;
+}
+
 /**
  * Cuts a byte stream by content: FastCDC (Xia et al., "FastCDC: a Fast and Efficient Content-Defined Chunking Approach for Data
  * Deduplication", USENIX ATC 2016) with a 32-bit gear hash, cut-point skipping below the minimum and normalised chunking. The judged bits are the
  * highest ones, which depend on the last 32 bytes. Where it cuts depends only on the bytes since the last cut, not on how they were sliced
  * into `push` calls.
  *
- * A yielded chunk is a view into a slab that is never written again: it may be kept without copying. Each byte is copied once.
+ * A yielded chunk is a view into a slab, so each byte is copied once. It stays as it is until `releaseBefore` says that it is not needed any
+ * more; without such a call, for ever.
  */
 export class Chunker {
   private readonly sizes: ChunkSizes;
   private readonly smallShift: number;
   private readonly largeShift: number;
   private slab: Buffer;
+  private readonly retired: RetiredSlab[] = [];
+  /** Offsets in the stream: of the slab's first byte, and before which nobody needs anything. */
+  private slabOffset = 0;
+  private released = 0;
   private start = 0;
   private scanned = 0;
   private filled = 0;
@@ -61,6 +72,11 @@ export class Chunker {
     if (this.filled > this.start) yield this.take(this.filled);
   }
 
+  /** All chunks that begin before this offset in the stream are done with: their memory is used again. */
+  releaseBefore(offset: number): void {
+    this.released = offset;
+  }
+
   private take(end: number): Buffer {
     const chunk = this.slab.subarray(this.start, end);
     this.start = end;
@@ -70,12 +86,21 @@ export class Chunker {
   }
 
   private nextSlab(): void {
-    const next = Buffer.allocUnsafeSlow(this.slab.length);
+    const next = this.freeSlab();
     this.slab.copy(next, 0, this.start, this.filled);
+    this.slabOffset += this.start;
+    this.retired.push({ slab: this.slab, endOffset: this.slabOffset });
     this.filled -= this.start;
     this.scanned -= this.start;
     this.start = 0;
     this.slab = next;
+  }
+
+  private freeSlab(): Buffer {
+    const [oldest] = this.retired;
+    if (!oldest || oldest.endOffset > this.released) return Buffer.allocUnsafeSlow(this.slab.length);
+    this.retired.shift();
+    return oldest.slab;
   }
 
   /** End of the current chunk, or 0 while its bytes have not all come. */

@@ -10,12 +10,12 @@ const unzstdAsync = promisify<Buffer, ZstdOptions, Buffer>(zstdDecompress);
 const gzipAsync = promisify<Buffer, ZlibOptions, Buffer>(gzip);
 const gunzipAsync = promisify<Buffer, ZlibOptions, Buffer>(gunzip);
 
-/** Node fills output buffers of `chunkSize`; one trip to the thread pool needs one that holds the whole result. */
-const roomFor = (plainBytes: number): number => Math.max(1024, plainBytes + (plainBytes >>> 7) + 512);
+/** Node fills output buffers of this size, one trip to the thread pool each: a quarter of the input is two trips or so, and little is wasted. */
+const outputStep = (plainBytes: number): number => Math.max(64 * 1024, plainBytes >>> 2);
 
 /** `pledgedSrcSize` puts the content size into the frame's header; the types of Node 24.10 do not know it yet. */
 const zstdOptions = (plainBytes: number): ZstdOptions & { readonly pledgedSrcSize: number } => ({
-  chunkSize: roomFor(plainBytes),
+  chunkSize: outputStep(plainBytes),
   pledgedSrcSize: plainBytes,
   params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },
 });
@@ -29,7 +29,7 @@ export async function encodeFrame(plain: Buffer, compression: Compression): Prom
     case 'none':
       return plain;
     case 'gzip':
-      return gzipAsync(plain, { level: GZIP_LEVEL, chunkSize: roomFor(plain.length) });
+      return gzipAsync(plain, { level: GZIP_LEVEL, chunkSize: outputStep(plain.length) });
     case 'zstd':
       return zstdAsync(plain, zstdOptions(plain.length));
   }

@@ -46,9 +46,9 @@ describe('the module graph', () => {
     try {
       for (const module of DOMAIN_MODULES) expect(worker.get(module)).toBeInstanceOf(module);
       const schedulers = async (): Promise<number> => {
-        const { queues } = worker.get(JobQueue) as unknown as {
-          queues: Record<string, { getJobSchedulersCount(): Promise<number> }>;
-        };
+        const { queues } = worker.get<JobQueue, { queues: Record<string, { getJobSchedulersCount(): Promise<number> }> }>(
+          JobQueue,
+        );
         const counts = await Promise.all(Object.values(queues).map((queue) => queue.getJobSchedulersCount()));
         return counts.reduce((sum, count) => sum + count, 0);
       };

@@ -133,7 +133,12 @@ export const CONFIG_VARIABLES: { readonly [K in keyof AppConfig]: ConfigVariable
     'fatal, error, warn, info, debug, trace or silent.',
     z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   ),
-  requestsPerMinute: optional('REQUESTS_PER_MINUTE', '6000', 'Requests per address, route and minute.', integer(1, 1_000_000, 6000)),
+  requestsPerMinute: optional(
+    'REQUESTS_PER_MINUTE',
+    '6000',
+    'Requests per address, route and minute.',
+    integer(1, 1_000_000, 6000),
+  ),
   registrationsPerHour: optional('REGISTRATIONS_PER_HOUR', '20', 'Sign-ups per address and hour.', integer(1, 1_000_000, 20)),
   accessTokenMinutes: optional('ACCESS_TOKEN_MINUTES', '15', 'Life of an access token.', integer(1, 60, 15)),
   refreshTokenDays: optional('REFRESH_TOKEN_DAYS', '30', 'Life of a log-in, however often it is refreshed.', integer(1, 365, 30)),

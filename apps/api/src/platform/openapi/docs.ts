@@ -1,6 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { describeAnswers } from './describe-answers.js';
 import { describeDtos } from './describe-dtos.js';
 
 /** The whole API as OpenAPI 3. Works on an application in preview mode, without PostgreSQL and Redis. */
@@ -13,10 +14,23 @@ export function createDocument(app: INestApplication): OpenAPIObject {
     .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
     .addSecurityRequirements('bearer')
     .build();
-  return SwaggerModule.createDocument(app, description, {
-    operationIdFactory: (controller, method) =>
-      `${controller.replace(/Controller$/, '').replace(/^./, (first) => first.toLowerCase())}_${method}`,
+  const document = SwaggerModule.createDocument(app, description, {
+    operationIdFactory: (controller, method) => `${controller}.${method}`,
   });
+  describeAnswers(document);
+  for (const path of Object.values(document.paths)) {
+    for (const operation of Object.values(path as Record<string, unknown>)) nameOperation(operation);
+  }
+  return document;
+}
+
+/** `BackupsController.run` becomes `backupsRun`: what generated clients call it. */
+function nameOperation(operation: unknown): void {
+  const named = operation as { operationId?: string } | null;
+  const [controller = '', method = ''] = named?.operationId?.split('.') ?? [];
+  if (!named || method === '') return;
+  const noun = controller.replace(/Controller$/, '');
+  named.operationId = `${noun.charAt(0).toLowerCase()}${noun.slice(1)}${method.charAt(0).toUpperCase()}${method.slice(1)}`;
 }
 
 /** `/docs` and `/docs-json`. */

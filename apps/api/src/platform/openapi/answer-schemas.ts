@@ -1,0 +1,117 @@
+// Written by tools/openapi/answer-schemas.ts from the controllers and libs/contracts; a test holds it fresh.
+
+/** JSON schema of what a controller method answers, by `Class.method`. */
+export const ANSWERS: Readonly<Record<string, string>> = {
+  'AgentsController.createCode': '{"$ref":"#/components/schemas/EnrolCodeView"}',
+  'AgentsController.enrol': '{"$ref":"#/components/schemas/EnrolAnswer"}',
+  'AgentsController.get': '{"$ref":"#/components/schemas/AgentView"}',
+  'AgentsController.list': '{"$ref":"#/components/schemas/AgentViewPage"}',
+  'AgentsController.reaccept': '{"$ref":"#/components/schemas/AgentView"}',
+  'AgentsController.revoke': '{"$ref":"#/components/schemas/AgentView"}',
+  'AuditController.list': '{"$ref":"#/components/schemas/AuditViewPage"}',
+  'AuthController.login': '{"$ref":"#/components/schemas/SessionAnswer"}',
+  'AuthController.me': '{"$ref":"#/components/schemas/PersonView"}',
+  'AuthController.refresh': '{"$ref":"#/components/schemas/TokenAnswer"}',
+  'AuthController.register': '{"$ref":"#/components/schemas/SessionAnswer"}',
+  'BackupsController.cancel': '{"$ref":"#/components/schemas/CancelAnswer"}',
+  'BackupsController.detail': '{"$ref":"#/components/schemas/BackupDetailView"}',
+  'BackupsController.list': '{"$ref":"#/components/schemas/BackupViewPage"}',
+  'BackupsController.remove': '{"$ref":"#/components/schemas/DeleteAnswer"}',
+  'BackupsController.run':
+    '{"oneOf":[{"type":"object","properties":{"success":{"type":"boolean","enum":[true]},"status":{"type":"string","enum":["sent_to_agent"]},"message":{"type":"string"},"historyId":{"type":"string"}},"required":["success","status","message","historyId"]},{"type":"object","properties":{"success":{"type":"boolean","enum":[false]},"status":{"type":"string","enum":["skipped"]},"message":{"type":"string"},"historyId":{"type":"string"}},"required":["success","status","message","historyId"]}]}',
+  'DatabasesController.create': '{"$ref":"#/components/schemas/DatabaseView"}',
+  'DatabasesController.get': '{"$ref":"#/components/schemas/DatabaseView"}',
+  'DatabasesController.list': '{"$ref":"#/components/schemas/DatabaseViewPage"}',
+  'DatabasesController.testSaved': '{"$ref":"#/components/schemas/ConnectionTestAnswer"}',
+  'DatabasesController.testUnsaved': '{"$ref":"#/components/schemas/ConnectionTestAnswer"}',
+  'DatabasesController.update': '{"$ref":"#/components/schemas/DatabaseView"}',
+  'HealthController.live': '{"type":"object","properties":{"status":{"type":"string","enum":["ok"]}},"required":["status"]}',
+  'HealthController.ready': '{"$ref":"#/components/schemas/Readiness"}',
+  'HealthController.scrape': '{"type":"string"}',
+  'JobsController.create': '{"$ref":"#/components/schemas/JobView"}',
+  'JobsController.get': '{"$ref":"#/components/schemas/JobView"}',
+  'JobsController.list': '{"$ref":"#/components/schemas/JobViewPage"}',
+  'JobsController.update': '{"$ref":"#/components/schemas/JobView"}',
+  'RestoreController.cancel': '{"$ref":"#/components/schemas/RestoreView"}',
+  'RestoreController.get': '{"$ref":"#/components/schemas/RestoreView"}',
+  'RestoreController.list': '{"$ref":"#/components/schemas/RestoreViewPage"}',
+  'RestoreController.start': '{"$ref":"#/components/schemas/RestoreAnswer"}',
+  'StoragesController.create': '{"$ref":"#/components/schemas/StorageView"}',
+  'StoragesController.get': '{"$ref":"#/components/schemas/StorageView"}',
+  'StoragesController.list': '{"$ref":"#/components/schemas/StorageViewPage"}',
+  'StoragesController.testSaved': '{"$ref":"#/components/schemas/StorageTestAnswer"}',
+  'StoragesController.testUnsaved': '{"$ref":"#/components/schemas/StorageTestAnswer"}',
+  'StoragesController.update': '{"$ref":"#/components/schemas/StorageView"}',
+  'WorkspaceController.addMember': '{"$ref":"#/components/schemas/PersonView"}',
+  'WorkspaceController.members': '{"type":"array","items":{"$ref":"#/components/schemas/PersonView"}}',
+  'WorkspaceController.read': '{"$ref":"#/components/schemas/WorkspaceView"}',
+  'WorkspaceController.update': '{"$ref":"#/components/schemas/WorkspaceView"}',
+};
+
+/** JSON schemas that the answers refer to, by name. */
+export const SCHEMAS: Readonly<Record<string, string>> = {
+  AgentView:
+    '{"type":"object","properties":{"id":{"type":"string"},"deviceName":{"type":"string"},"label":{"type":"string","nullable":true},"platform":{"type":"string"},"version":{"type":"string"},"status":{"type":"string","enum":["online","offline","quarantined","revoked"]},"fingerprint":{"type":"string"},"tools":{"type":"array","items":{"$ref":"#/components/schemas/ToolVersion"}},"lastSeenAt":{"type":"string","nullable":true},"createdAt":{"type":"string"}},"required":["id","deviceName","label","platform","version","status","fingerprint","tools","lastSeenAt","createdAt"]}',
+  AgentViewPage:
+    '{"type":"object","properties":{"results":{"type":"array","items":{"$ref":"#/components/schemas/AgentView"}},"page":{"type":"number"},"limit":{"type":"number"},"totalPages":{"type":"number"},"totalResults":{"type":"number"},"estimated":{"type":"boolean"}},"required":["results","page","limit","totalPages","totalResults"]}',
+  AttemptStep:
+    '{"type":"object","properties":{"name":{"type":"string"},"at":{"type":"string"},"detail":{"type":"string"}},"required":["name","at"]}',
+  AttemptView:
+    '{"type":"object","properties":{"fence":{"type":"number"},"attempt":{"type":"number"},"state":{"type":"string"},"startedAt":{"type":"string"},"endedAt":{"type":"string","nullable":true},"steps":{"type":"array","items":{"$ref":"#/components/schemas/AttemptStep"}},"logTail":{"type":"string","nullable":true},"errorCode":{"type":"string","nullable":true},"errorMessage":{"type":"string","nullable":true}},"required":["fence","attempt","state","startedAt","endedAt","steps","logTail","errorCode","errorMessage"]}',
+  AuditView:
+    '{"type":"object","properties":{"id":{"type":"string"},"at":{"type":"string"},"actorType":{"type":"string","enum":["user","agent","system","anonymous"]},"actorId":{"type":"string","nullable":true},"action":{"type":"string"},"targetType":{"type":"string","nullable":true},"targetId":{"type":"string","nullable":true},"outcome":{"type":"string","enum":["success","failure"]},"ip":{"type":"string","nullable":true}},"required":["id","at","actorType","actorId","action","targetType","targetId","outcome","ip"]}',
+  AuditViewPage:
+    '{"type":"object","properties":{"results":{"type":"array","items":{"$ref":"#/components/schemas/AuditView"}},"page":{"type":"number"},"limit":{"type":"number"},"totalPages":{"type":"number"},"totalResults":{"type":"number"},"estimated":{"type":"boolean"}},"required":["results","page","limit","totalPages","totalResults"]}',
+  BackupDetailView:
+    '{"type":"object","properties":{"attempts":{"type":"array","items":{"$ref":"#/components/schemas/AttemptView"}},"id":{"type":"string"},"jobId":{"type":"string"},"databaseId":{"type":"string"},"status":{"type":"string","enum":["success","skipped","running","failed","cancelled"]},"backupType":{"type":"string","enum":["full","incremental","differential"]},"compression":{"type":"string","enum":["none","gzip","zstd"]},"storageType":{"type":"string","enum":["local","s3","google_drive"]},"connection":{"type":"string","enum":["connected","lost"],"nullable":true},"startedAt":{"type":"string"},"completedAt":{"type":"string","nullable":true},"durationMs":{"type":"number","nullable":true},"sizeBytes":{"type":"number","nullable":true},"storedBytes":{"type":"number","nullable":true},"bytesPerSecond":{"type":"number","nullable":true},"chainId":{"type":"string","nullable":true},"baseBackupId":{"type":"string","nullable":true},"progress":{"allOf":[{"$ref":"#/components/schemas/BackupProgressView"}],"nullable":true},"errorCode":{"type":"string","nullable":true},"errorMessage":{"type":"string","nullable":true},"lastRestoreStatus":{"type":"string","enum":["success","running","failed","cancelled"],"nullable":true},"lastRestoreAt":{"type":"string","nullable":true}},"required":["attempts","id","jobId","databaseId","status","backupType","compression","storageType","connection","startedAt","completedAt","durationMs","sizeBytes","storedBytes","bytesPerSecond","chainId","baseBackupId","progress","errorCode","errorMessage","lastRestoreStatus","lastRestoreAt"]}',
+  BackupProgressView:
+    '{"type":"object","properties":{"progress":{"type":"number"},"currentStep":{"type":"string"},"bytesRead":{"type":"number"},"bytesStored":{"type":"number"},"bytesPerSecond":{"type":"number"},"etaSeconds":{"type":"number","nullable":true}},"required":["progress","currentStep","bytesRead","bytesStored","bytesPerSecond","etaSeconds"]}',
+  BackupView:
+    '{"type":"object","properties":{"id":{"type":"string"},"jobId":{"type":"string"},"databaseId":{"type":"string"},"status":{"type":"string","enum":["success","skipped","running","failed","cancelled"]},"backupType":{"type":"string","enum":["full","incremental","differential"]},"compression":{"type":"string","enum":["none","gzip","zstd"]},"storageType":{"type":"string","enum":["local","s3","google_drive"]},"connection":{"type":"string","enum":["connected","lost"],"nullable":true},"startedAt":{"type":"string"},"completedAt":{"type":"string","nullable":true},"durationMs":{"type":"number","nullable":true},"sizeBytes":{"type":"number","nullable":true},"storedBytes":{"type":"number","nullable":true},"bytesPerSecond":{"type":"number","nullable":true},"chainId":{"type":"string","nullable":true},"baseBackupId":{"type":"string","nullable":true},"progress":{"allOf":[{"$ref":"#/components/schemas/BackupProgressView"}],"nullable":true},"errorCode":{"type":"string","nullable":true},"errorMessage":{"type":"string","nullable":true},"lastRestoreStatus":{"type":"string","enum":["success","running","failed","cancelled"],"nullable":true},"lastRestoreAt":{"type":"string","nullable":true}},"required":["id","jobId","databaseId","status","backupType","compression","storageType","connection","startedAt","completedAt","durationMs","sizeBytes","storedBytes","bytesPerSecond","chainId","baseBackupId","progress","errorCode","errorMessage","lastRestoreStatus","lastRestoreAt"]}',
+  BackupViewPage:
+    '{"type":"object","properties":{"results":{"type":"array","items":{"$ref":"#/components/schemas/BackupView"}},"page":{"type":"number"},"limit":{"type":"number"},"totalPages":{"type":"number"},"totalResults":{"type":"number"},"estimated":{"type":"boolean"}},"required":["results","page","limit","totalPages","totalResults"]}',
+  CancelAnswer:
+    '{"type":"object","properties":{"success":{"type":"boolean","enum":[true]},"status":{"type":"string","enum":["cancelled"]},"message":{"type":"string"},"historyId":{"type":"string"}},"required":["success","status","message","historyId"]}',
+  ConnectionTestAnswer:
+    '{"type":"object","properties":{"success":{"type":"boolean"},"serverVersion":{"type":"string"},"latencyMs":{"type":"number"},"clientTool":{"type":"string"},"compatible":{"type":"boolean"},"code":{"type":"string"},"message":{"type":"string"},"agentId":{"type":"string"}},"required":["success","agentId"]}',
+  DatabaseView:
+    '{"type":"object","properties":{"id":{"type":"string"},"name":{"type":"string"},"type":{"type":"string","enum":["postgresql","mysql","mongodb","mssql"]},"host":{"type":"string"},"port":{"type":"number"},"username":{"type":"string"},"database":{"type":"string"},"tlsMode":{"type":"string","enum":["disable","prefer","require","verify-ca","verify-full"]},"hasPassword":{"type":"boolean"},"agentId":{"type":"string"},"serverVersion":{"type":"string","nullable":true},"createdAt":{"type":"string"}},"required":["id","name","type","host","port","username","database","tlsMode","hasPassword","agentId","serverVersion","createdAt"]}',
+  DatabaseViewPage:
+    '{"type":"object","properties":{"results":{"type":"array","items":{"$ref":"#/components/schemas/DatabaseView"}},"page":{"type":"number"},"limit":{"type":"number"},"totalPages":{"type":"number"},"totalResults":{"type":"number"},"estimated":{"type":"boolean"}},"required":["results","page","limit","totalPages","totalResults"]}',
+  DeleteAnswer:
+    '{"type":"object","properties":{"success":{"type":"boolean","enum":[true]},"status":{"type":"string","enum":["deleting"]},"message":{"type":"string"}},"required":["success","status","message"]}',
+  EnrolAnswer:
+    '{"type":"object","properties":{"agentId":{"type":"string"},"workspaceId":{"type":"string"},"serverId":{"type":"string"},"commandPublicKey":{"type":"string"},"commandKeyId":{"type":"string"},"recoveryRecipient":{"type":"string","nullable":true},"fingerprint":{"type":"string"}},"required":["agentId","workspaceId","serverId","commandPublicKey","commandKeyId","recoveryRecipient","fingerprint"]}',
+  EnrolCodeView:
+    '{"type":"object","properties":{"code":{"type":"string"},"expiresAt":{"type":"string"},"command":{"type":"string"}},"required":["code","expiresAt","command"]}',
+  JobView:
+    '{"type":"object","properties":{"id":{"type":"string"},"databaseId":{"type":"string"},"name":{"type":"string"},"scheduleType":{"type":"string","enum":["manual","hourly","daily","weekly","monthly","custom","advanced"]},"backupType":{"type":"string","enum":["full","incremental","differential"]},"compression":{"type":"string","enum":["none","gzip","zstd"]},"isEncrypted":{"type":"boolean"},"storageType":{"type":"string","enum":["local","s3","google_drive"]},"cloudStorageId":{"type":"string"},"retentionDays":{"type":"number","nullable":true},"timeLimitMinutes":{"type":"number"},"maxChainLength":{"type":"number"},"isActive":{"type":"boolean"},"createdAt":{"type":"string"}},"required":["id","databaseId","name","scheduleType","backupType","compression","isEncrypted","storageType","cloudStorageId","retentionDays","timeLimitMinutes","maxChainLength","isActive","createdAt"]}',
+  JobViewPage:
+    '{"type":"object","properties":{"results":{"type":"array","items":{"$ref":"#/components/schemas/JobView"}},"page":{"type":"number"},"limit":{"type":"number"},"totalPages":{"type":"number"},"totalResults":{"type":"number"},"estimated":{"type":"boolean"}},"required":["results","page","limit","totalPages","totalResults"]}',
+  PersonView:
+    '{"type":"object","properties":{"id":{"type":"string"},"email":{"type":"string"},"name":{"type":"string"},"workspaceId":{"type":"string"},"role":{"type":"string","enum":["owner","admin","operator","viewer"]}},"required":["id","email","name","workspaceId","role"]}',
+  Readiness:
+    '{"type":"object","properties":{"status":{"type":"string","enum":["ok","unavailable"]},"checks":{"type":"object","properties":{"postgres":{"type":"string","enum":["up","down"]},"redis":{"type":"string","enum":["up","down"]}},"required":["postgres","redis"]}},"required":["status","checks"]}',
+  RestoreAnswer:
+    '{"type":"object","properties":{"success":{"type":"boolean","enum":[true]},"status":{"type":"string","enum":["sent_to_agent"]},"message":{"type":"string"},"restoreHistoryId":{"type":"string"}},"required":["success","status","message","restoreHistoryId"]}',
+  RestoreView:
+    '{"type":"object","properties":{"id":{"type":"string"},"backupId":{"type":"string"},"databaseId":{"type":"string"},"targetDatabase":{"type":"string"},"status":{"type":"string","enum":["success","running","failed","cancelled"]},"connection":{"type":"string","enum":["connected","lost"],"nullable":true},"startedAt":{"type":"string"},"completedAt":{"type":"string","nullable":true},"durationMs":{"type":"number","nullable":true},"progress":{"allOf":[{"$ref":"#/components/schemas/BackupProgressView"}],"nullable":true},"tablesTotal":{"type":"number","nullable":true},"tablesEqual":{"type":"number","nullable":true},"tables":{"type":"array","items":{"$ref":"#/components/schemas/TableComparison"}},"steps":{"type":"array","items":{"$ref":"#/components/schemas/AttemptStep"}},"logTail":{"type":"string","nullable":true},"errorCode":{"type":"string","nullable":true},"errorMessage":{"type":"string","nullable":true}},"required":["id","backupId","databaseId","targetDatabase","status","connection","startedAt","completedAt","durationMs","progress","tablesTotal","tablesEqual","tables","steps","logTail","errorCode","errorMessage"]}',
+  RestoreViewPage:
+    '{"type":"object","properties":{"results":{"type":"array","items":{"$ref":"#/components/schemas/RestoreView"}},"page":{"type":"number"},"limit":{"type":"number"},"totalPages":{"type":"number"},"totalResults":{"type":"number"},"estimated":{"type":"boolean"}},"required":["results","page","limit","totalPages","totalResults"]}',
+  SessionAnswer:
+    '{"type":"object","properties":{"user":{"$ref":"#/components/schemas/PersonView"},"tokens":{"$ref":"#/components/schemas/TokenAnswer"}},"required":["user","tokens"]}',
+  StorageTestAnswer:
+    '{"type":"object","properties":{"success":{"type":"boolean"},"latencyMs":{"type":"number"},"checks":{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"message":{"type":"string"}},"required":["name","ok"]}},"code":{"type":"string"},"message":{"type":"string"}},"required":["success","latencyMs","checks"]}',
+  StorageView:
+    '{"type":"object","properties":{"id":{"type":"string"},"storageType":{"type":"string","enum":["local","s3","google_drive"]},"name":{"type":"string"},"isDefault":{"type":"boolean"},"path":{"type":"string","nullable":true},"s3Endpoint":{"type":"string","nullable":true},"s3Region":{"type":"string","nullable":true},"s3Bucket":{"type":"string","nullable":true},"s3Prefix":{"type":"string","nullable":true},"s3ForcePathStyle":{"type":"boolean"},"hasCredentials":{"type":"boolean"},"createdAt":{"type":"string"}},"required":["id","storageType","name","isDefault","path","s3Endpoint","s3Region","s3Bucket","s3Prefix","s3ForcePathStyle","hasCredentials","createdAt"]}',
+  StorageViewPage:
+    '{"type":"object","properties":{"results":{"type":"array","items":{"$ref":"#/components/schemas/StorageView"}},"page":{"type":"number"},"limit":{"type":"number"},"totalPages":{"type":"number"},"totalResults":{"type":"number"},"estimated":{"type":"boolean"}},"required":["results","page","limit","totalPages","totalResults"]}',
+  TableComparison:
+    '{"type":"object","properties":{"schema":{"type":"string"},"table":{"type":"string"},"rows":{"type":"number"},"restoredRows":{"type":"number"},"equal":{"type":"boolean"}},"required":["schema","table","rows","restoredRows","equal"]}',
+  TokenAnswer:
+    '{"type":"object","properties":{"accessToken":{"type":"string"},"accessTokenExpiresAt":{"type":"string"},"refreshToken":{"type":"string"},"refreshTokenExpiresAt":{"type":"string"}},"required":["accessToken","accessTokenExpiresAt","refreshTokenExpiresAt"]}',
+  ToolVersion:
+    '{"type":"object","properties":{"name":{"type":"string"},"version":{"type":"string"},"path":{"type":"string"}},"required":["name","version","path"]}',
+  WorkspaceView:
+    '{"type":"object","properties":{"id":{"type":"string"},"name":{"type":"string"},"recoveryRecipient":{"type":"string","nullable":true},"createdAt":{"type":"string"}},"required":["id","name","recoveryRecipient","createdAt"]}',
+};

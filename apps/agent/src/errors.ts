@@ -10,4 +10,10 @@ export function asAppError(error: unknown): AppError {
   });
 }
 
-export const errorBodyOf = (error: unknown): ErrorBody => asAppError(error).toBody();
+/** Longer ones are refused by the server, and nobody reads them. */
+const MAX_SENTENCE = 3_000;
+
+export function errorBodyOf(error: unknown): ErrorBody {
+  const body = asAppError(error).toBody();
+  return body.message.length <= MAX_SENTENCE ? body : { ...body, message: `${body.message.slice(0, MAX_SENTENCE)}…` };
+}

@@ -155,6 +155,7 @@ export class CommandRunner {
       command,
       signal: stop.signal,
       recordChild: (process) => journal.child(command.commandId, process),
+      recordPrepared: (report) => journal.prepared(command.commandId, report),
       recordPublished: (report) => journal.published(command.commandId, report),
     };
     this.options.log.info({ commandId: command.commandId, type: command.type, resource: command.resource }, 'Command started');

@@ -19,6 +19,8 @@ export interface Execution<T extends CommandType = CommandType> {
   recordChild(process: ChildProcess): Promise<void>;
   /** Records the finished report of a backup whose manifest stands: a crash after this still reports it as completed. */
   recordPublished(report: JsonObject): Promise<void>;
+  /** To be awaited before a restored database gets its name: what to report if the agent dies right after. */
+  recordPrepared(report: JsonObject): Promise<void>;
 }
 
 export type Executor<T extends CommandType = CommandType> = (execution: Execution<T>) => Promise<Outcome>;

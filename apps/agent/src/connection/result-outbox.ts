@@ -17,6 +17,8 @@ export interface ResultOutboxOptions {
 }
 
 const RETRY_MS = 5_000;
+/** The server refuses floods; what waits is sent as answers come. */
+const MAX_ON_THE_WAY = 32;
 
 /** The server will never take it, however often it comes: its command is fenced off, ended or gone. */
 const FINAL: ReadonlySet<ErrorCode> = new Set([
@@ -34,13 +36,16 @@ const FINAL: ReadonlySet<ErrorCode> = new Set([
 export class ResultOutbox {
   readonly #sending = new Set<string>();
   #retry: NodeJS.Timeout | undefined;
+  #hasMore = false;
 
   constructor(private readonly options: ResultOutboxOptions) {}
 
   /** Sends everything that is not confirmed. May run at any time; what is on its way is not sent twice at once. */
   flush(): void {
+    this.#hasMore = false;
     for (const { id, result } of this.options.journal.open()) {
       if (result !== null) this.#sendSafely(id, result);
+      if (this.#hasMore) return;
     }
   }
 
@@ -56,13 +61,20 @@ export class ResultOutbox {
 
   #sendSafely(commandId: string, result: RecordedResult): void {
     if (!this.options.isReady() || this.#sending.has(commandId)) return;
+    if (this.#sending.size >= MAX_ON_THE_WAY) {
+      this.#hasMore = true;
+      return;
+    }
     this.#sending.add(commandId);
     this.#send(commandId, result)
       .catch((error: unknown) => {
         this.options.log.debug({ err: error, commandId }, 'A result is not confirmed yet');
         this.#retryLater();
       })
-      .finally(() => this.#sending.delete(commandId))
+      .finally(() => {
+        this.#sending.delete(commandId);
+        if (this.#hasMore && this.#sending.size < MAX_ON_THE_WAY / 2) this.flush();
+      })
       .catch(() => undefined);
   }
 

@@ -5,6 +5,7 @@ import type {
   CommandReceipt,
   CommandType,
   ErrorBody,
+  ErrorCode,
   Heartbeat,
   ProgressReport,
   RegisterAnswer,
@@ -53,6 +54,9 @@ const REFUSED_RETRY_MS = 60_000;
 const CUT_RETRY_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const OFFLINE_AFTER_MS = 45_000;
+
+/** A beat that is answered so means that this session is not the agent's any more. */
+const ENDS_SESSION: ReadonlySet<ErrorCode> = new Set(['AGENT_REVOKED', 'AGENT_QUARANTINED', 'FENCED']);
 
 /** One connection to the server that heals itself: handshake, heartbeat, and requests that wait until the session stands. */
 export class ServerLink {
@@ -214,7 +218,11 @@ export class ServerLink {
     // The server renews the leases when it receives the beat, so counting from the sending is never too long.
     const sentAt = performance.now();
     const result = await this.ask('heartbeat', handlers.heartbeat());
-    if (!result.ok) throw errorFromBody(result.error);
+    if (!result.ok) {
+      const error = errorFromBody(result.error);
+      if (ENDS_SESSION.has(error.code)) this.#refused(error);
+      throw error;
+    }
     handlers.onServerTime(result.value.serverTime);
     this.#alive(sentAt);
     handlers.onChange({ link: 'online', error: null });

@@ -70,7 +70,7 @@ describe('the daemon against a server', () => {
       parts: {
         tools: async () => [{ name: 'pg_dump', version: '15.1', path: '/bin' }],
         executors: () => executors,
-        interrupted: () => ({ killChild: () => false, dropStaging: async () => undefined }),
+        interrupted: () => ({ killChild: () => false, dropStaging: async () => undefined, isRestored: async () => false }),
         maxReconnectDelayMs: 200,
       },
     });

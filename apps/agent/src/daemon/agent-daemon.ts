@@ -21,6 +21,8 @@ import { settleInterrupted, type InterruptedWork } from './settle-interrupted.js
 import { StatusWriter } from './status-writer.js';
 
 const LEASE_CHECK_MS = 1_000;
+/** As many entries as the server reads; the others follow with the next session. */
+const MAX_REPORTED = 10_000;
 
 /** What the daemon is given to work with; tests give smaller tools. */
 export interface DaemonParts {
@@ -34,7 +36,7 @@ export interface DaemonParts {
   readonly interrupted: (parts: {
     identity: AgentIdentity;
     keys: AgentKeys;
-  }) => Pick<InterruptedWork, 'killChild' | 'dropStaging'>;
+  }) => Pick<InterruptedWork, 'killChild' | 'dropStaging' | 'isRestored'>;
   /** Longest pause between two attempts to reconnect. */
   readonly maxReconnectDelayMs?: number;
 }
@@ -59,6 +61,8 @@ export class AgentDaemon {
   #lastContactAt: string | null = null;
   #lastReport: LinkReport = { link: 'connecting', error: null };
   #isStopping = false;
+  /** Found before the connection, since the server waits only moments for a registration; looked for again after each. */
+  #tools: readonly ToolVersion[] = [];
   #onRevoked: (error: AppError) => void = () => undefined;
   /** Settles when the server has revoked this agent. */
   readonly revoked = new Promise<AppError>((resolve) => (this.#onRevoked = resolve));
@@ -113,6 +117,7 @@ export class AgentDaemon {
       await journal.compact().catch((error: unknown) => log.warn({ err: error }, 'The journal could not be compacted'));
       const daemon = new AgentDaemon(options, enrolled, journal, lock, resumable);
       log.info({ agentId: enrolled.identity.agentId, server: enrolled.identity.serverUrl, home: home.path }, 'Agent started');
+      await daemon.#findTools();
       daemon.#link.start();
       return daemon;
     } catch (error) {
@@ -137,9 +142,9 @@ export class AgentDaemon {
   }
 
   #handlers(): LinkHandlers {
-    const { home, log, parts } = this.options;
+    const { home, log } = this.options;
     return {
-      register: (challenge, socket) => register(challenge, socket, { home, ...this.enrolled, tools: parts.tools }),
+      register: (challenge, socket) => register(challenge, socket, { home, ...this.enrolled, tools: this.#tools }),
       onReady: () => this.#onReady(),
       onCommand: (type, command, reply) => {
         this.#intake
@@ -165,7 +170,7 @@ export class AgentDaemon {
 
   async #onReady(): Promise<void> {
     const { journal, options } = this;
-    const answer = await this.#link.ask('agent:journal', journal.report());
+    const answer = await this.#link.ask('agent:journal', journal.report().slice(0, MAX_REPORTED));
     if (!answer.ok) options.log.warn({ error: answer.error }, 'The server could not read the journal');
     for (const id of answer.ok ? answer.value.forget : []) await this.#forget(id);
     options.log.info({ open: journal.open().length, resumable: this.resumable.length }, 'Online');
@@ -176,6 +181,11 @@ export class AgentDaemon {
       if (entry?.state === 'accepted') await this.#intake.resume(entry);
     }
     this.#outbox.flush();
+    this.#findTools().catch((error: unknown) => options.log.warn({ err: error }, 'The client tools could not be looked for'));
+  }
+
+  async #findTools(): Promise<void> {
+    this.#tools = await this.options.parts.tools();
   }
 
   /** The server has this command's end; whatever still runs of it is in vain. */

@@ -4,7 +4,7 @@ import type { ToolVersion } from '@rahatback/contracts';
 import type { AgentConfig } from '../config/agent-config.js';
 import { backupExecutor } from '../executors/backup.executor.js';
 import { databaseTestExecutor } from '../executors/database-test.executor.js';
-import { dropStagingOf } from '../executors/drop-staging.js';
+import { dropStagingOf, isRestoredBy } from '../executors/drop-staging.js';
 import type { ExecutorParts } from '../executors/executor-parts.js';
 import { restoreExecutor } from '../executors/restore.executor.js';
 import type { AgentLog } from '../log.js';
@@ -32,6 +32,7 @@ export function productionParts(config: Pick<AgentConfig, 'toolDirs' | 'path'>, 
     },
     interrupted: ({ identity, keys }) => ({
       killChild: killLeftover,
+      isRestored: (entry) => isRestoredBy(entry, { identity, keys, log }),
       dropStaging: (entry) => dropStagingOf(entry, { identity, keys, log }),
     }),
   };

@@ -15,7 +15,7 @@ export interface Registrant {
   readonly home: AgentHome;
   readonly identity: AgentIdentity;
   readonly keys: AgentKeys;
-  readonly tools: () => Promise<readonly ToolVersion[]>;
+  readonly tools: readonly ToolVersion[];
 }
 
 function checkChallenge(challenge: AgentChallenge, identity: AgentIdentity): void {
@@ -52,7 +52,7 @@ export async function register(challenge: AgentChallenge, socket: AgentSocket, r
     platform: platformName(),
     version: AGENT_VERSION,
     protocol: AGENT_PROTOCOL,
-    tools: await registrant.tools(),
+    tools: registrant.tools,
     generation,
     signature: signBytes(keys.sign.privateKey, proof),
   };

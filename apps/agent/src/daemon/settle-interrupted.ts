@@ -11,6 +11,8 @@ export interface InterruptedWork {
   readonly log: AgentLog;
   /** Ends a child of the former process, if it is still that child. @returns whether it was */
   readonly killChild: (child: ChildProcess) => boolean;
+  /** Whether the database of a restore that was compared before the crash stands under its name. Must not throw for a server that is away. */
+  readonly isRestored: (entry: CommandEntry) => Promise<boolean>;
   /** Removes what a crashed restore left in the database server. Must not throw for a server that is away. */
   readonly dropStaging: (entry: CommandEntry) => Promise<void>;
 }
@@ -29,6 +31,11 @@ async function settleRunning(entry: CommandEntry, work: InterruptedWork): Promis
     const result: RecordedResult = { event: 'backup:completed', message: entry.published };
     await work.journal.ended(entry.id, 'succeeded', result);
     work.log.info({ commandId: entry.id, killed }, 'A backup had been published before the restart: it is reported as completed');
+    return;
+  }
+  if (entry.prepared !== null && (await work.isRestored(entry))) {
+    await work.journal.ended(entry.id, 'succeeded', { event: 'restore:completed', message: entry.prepared });
+    work.log.info({ commandId: entry.id, killed }, 'A restore had got its name before the restart: it is reported as completed');
     return;
   }
   if (entry.type === 'restore:execute') await work.dropStaging(entry);

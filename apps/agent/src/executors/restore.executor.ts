@@ -1,4 +1,4 @@
-import { openBackup, runRestore, type OpenBackup } from '@rahatback/backup-core';
+import { openBackup, runRestore, type OpenBackup, type RestoreResult } from '@rahatback/backup-core';
 import type { BackupLocation, RestoreCompletedReport, TableComparison } from '@rahatback/contracts';
 import { AppError } from '@rahatback/contracts';
 import { failureOutcome, reportBase, type Execution, type Executor, type Outcome } from '../commands/executor.js';
@@ -57,6 +57,15 @@ async function restore(
   const { connection, targetDatabase, restoreId } = command.payload;
   const report = reportBase(command);
   const engine = engineOf(connection.type);
+  const completed = ({ tables, bytesRestored, logTail }: RestoreResult): RestoreCompletedReport => ({
+    ...report,
+    restoreId,
+    targetDatabase,
+    tables: fitting(tables),
+    bytesRestored,
+    steps: record.steps,
+    logTail,
+  });
   const result = await runRestore({
     engine,
     backup,
@@ -67,24 +76,15 @@ async function restore(
     signal,
     onStarted: startReport(parts, run),
     onSpawn: childRecorder(parts, run),
+    onCompared: (compared) => run.recordPrepared({ ...completed(compared) }),
     onStep: record.onStep,
     onProgress: throttledProgress((view) => parts.link.emitVolatile('restore:progress', { ...report, ...view })),
   });
-  const tables = fitting(result.tables);
-  if (tables.length < result.tables.length) {
-    record.note('tables', `All ${result.tables.length} tables are equal; the first ${tables.length} are listed.`);
+  const listed = fitting(result.tables).length;
+  if (listed < result.tables.length) {
+    record.note('tables', `All ${result.tables.length} tables are equal; the first ${listed} are listed.`);
   }
-  const { bytesRestored, logTail } = result;
-  const message: RestoreCompletedReport = {
-    ...report,
-    restoreId,
-    targetDatabase,
-    tables,
-    bytesRestored,
-    steps: record.steps,
-    logTail,
-  };
-  return { state: 'succeeded', result: { event: 'restore:completed', message: { ...message } } };
+  return { state: 'succeeded', result: { event: 'restore:completed', message: { ...completed(result) } } };
 }
 
 const startReport =

@@ -1,6 +1,7 @@
 import type { AttemptStep } from '@rahatback/contracts';
 
 const MAX_STEPS = 200;
+const MAX_DETAIL = 1_000;
 
 /** The steps of one run, as its report carries them. */
 export class RunRecord {
@@ -12,7 +13,7 @@ export class RunRecord {
   };
 
   note(name: string, detail: string): void {
-    this.onStep({ name, at: new Date().toISOString(), detail });
+    this.onStep({ name, at: new Date().toISOString(), detail: detail.slice(0, MAX_DETAIL) });
   }
 
   get steps(): readonly AttemptStep[] {

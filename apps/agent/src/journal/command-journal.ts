@@ -79,6 +79,10 @@ export class CommandJournal {
     return this.#record({ kind: 'process', id, process });
   }
 
+  prepared(id: string, report: JsonObject): Promise<void> {
+    return this.#record({ kind: 'prepared', id, report });
+  }
+
   published(id: string, report: JsonObject): Promise<void> {
     return this.#record({ kind: 'published', id, report });
   }

@@ -45,6 +45,8 @@ export type JournalRecord =
   | { readonly kind: 'process'; readonly id: string; readonly process: ChildProcess }
   /** The manifest is in the storage and the server has taken it: from here on the backup exists, whatever happens to this process. */
   | { readonly kind: 'published'; readonly id: string; readonly report: JsonObject }
+  /** A restore is compared and about to get its name: if the database is there after a crash, this is its result. */
+  | { readonly kind: 'prepared'; readonly id: string; readonly report: JsonObject }
   /** `result` is null when nobody waits for one (a cancel). */
   | { readonly kind: 'ended'; readonly id: string; readonly state: CommandState; readonly result: RecordedResult | null }
   | { readonly kind: 'confirmed'; readonly id: string }
@@ -74,6 +76,7 @@ const CHECKS: Readonly<Record<JournalRecord['kind'], (value: JsonObject) => bool
   running: () => true,
   process: (value) => isChild(value.process),
   published: (value) => isObject(value.report),
+  prepared: (value) => isObject(value.report),
   ended: (value) => COMMAND_STATES.some((state) => state === value.state) && isResult(value.result),
   confirmed: () => true,
   fence: (value) => isText(value.resource) && isCount(value.highest) && isCount(value.executed),

@@ -15,6 +15,7 @@ export interface CommandEntry {
   readonly command: SignedCommand | null;
   readonly processes: readonly ChildProcess[];
   readonly published: JsonObject | null;
+  readonly prepared: JsonObject | null;
   readonly result: RecordedResult | null;
   readonly confirmed: boolean;
 }
@@ -43,6 +44,7 @@ const newEntry = (record: ReceivedRecord): CommandEntry => ({
   command: record.command,
   processes: [],
   published: null,
+  prepared: null,
   result: null,
   confirmed: false,
 });
@@ -65,9 +67,19 @@ function advance(entry: CommandEntry, record: EntryRecord): CommandEntry {
     }
     case 'published':
       return isEnded(entry) ? entry : { ...entry, published: record.report };
+    case 'prepared':
+      return isEnded(entry) ? entry : { ...entry, prepared: record.report };
     case 'ended':
       if (isEnded(entry)) return entry;
-      return { ...entry, state: record.state, result: record.result, command: null, processes: [], published: null };
+      return {
+        ...entry,
+        state: record.state,
+        result: record.result,
+        command: null,
+        processes: [],
+        published: null,
+        prepared: null,
+      };
     case 'confirmed':
       return { ...entry, confirmed: true, result: null };
   }
@@ -126,6 +138,7 @@ function* recordsOf(entry: CommandEntry): Generator<JournalRecord> {
   if (entry.state === 'running') yield { kind: 'running', id };
   for (const process of entry.processes) yield { kind: 'process', id, process };
   if (entry.published !== null) yield { kind: 'published', id, report: entry.published };
+  if (entry.prepared !== null) yield { kind: 'prepared', id, report: entry.prepared };
   if (isEnded(entry)) yield { kind: 'ended', id, state: entry.state, result: entry.result };
   if (entry.confirmed) yield { kind: 'confirmed', id };
 }

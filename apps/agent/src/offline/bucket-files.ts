@@ -30,12 +30,20 @@ export class BucketFiles implements PlaceFiles {
 
   async *attempts(folder: string): AsyncGenerator<FoundBackup> {
     const suffix = `/${MANIFEST}`;
-    for await (const { key, modifiedAt } of this.#backend.list(folder === '' ? '' : `${folder}/`)) {
-      if (key.endsWith(suffix)) yield { folder: key.slice(0, -suffix.length), modifiedAt };
+    for await (const { key, modifiedAt } of this.#below(folder).list('')) {
+      if (key.endsWith(suffix)) yield { folder: joined(folder, key.slice(0, -suffix.length)), modifiedAt };
     }
   }
 
   source(folder: string): BackupSource {
-    return new BackendSource(this.#backend, folder);
+    return new BackendSource(this.#below(folder), '');
+  }
+
+  /** A prefix may hold letters that a key of ours may not: what a person put above the backups is made part of the prefix. */
+  #below(folder: string): StorageBackend {
+    if (folder === '') return this.#backend;
+    return withRetry(new S3Backend({ ...this.#config, prefix: joined(this.#config.prefix ?? '', folder) }));
   }
 }
+
+const joined = (...parts: readonly string[]): string => parts.filter((part) => part !== '').join('/');

@@ -145,7 +145,7 @@ describe('a transaction', () => {
 
   it('answers UNAVAILABLE while PostgreSQL is away, and goes on when it is back', async () => {
     const person = await api.register();
-    await api.postgres.postgres.kill();
+    await api.postgres.postgres.halt();
     const away = await api.call('GET', '/v1/auth/me', { token: person.accessToken });
     expect(away).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } });
     expect((await api.call('GET', '/health/live')).status).toBe(200);

@@ -1,5 +1,6 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { BackupDetailView } from '@rahatback/contracts';
 import { listProcesses, waitFor } from '@rahatback/testing';
 import type { World } from '../system/world.js';
@@ -65,15 +66,10 @@ async function opensWithRecoveryKey(world: World, backup: BackupDetailView, iden
   const [manifest] = manifests;
   if (manifests.length !== 1 || !manifest) return [`${manifests.length} manifests in storage, not 1`];
   const folder = join(world.server.storageRoot, manifest, '..');
-  const { code, stderr } = await world.agent.cli([
-    'decrypt',
-    '--from',
-    `file://${folder}`,
-    '--identity',
-    identityPath,
-    '--out',
-    '/dev/null',
-  ]);
+  const dump = join(world.server.home, `${backup.id}.dump`);
+  const from = ['--from', pathToFileURL(folder).href, '--identity', identityPath, '--out', dump];
+  const { code, stderr } = await world.agent.cli(['decrypt', ...from]);
+  await rm(dump, { force: true });
   return code === 0 ? [] : [`the stored backup does not decrypt: ${stderr.slice(-500)}`];
 }
 

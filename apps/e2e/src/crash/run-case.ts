@@ -39,7 +39,8 @@ async function ignoringCuts<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof TypeError) return undefined;
+    // By name: Jest runs this in a realm of its own, and fetch throws the outer one's TypeError.
+    if ((error as { name?: unknown }).name === 'TypeError') return undefined;
     throw error;
   }
 }
@@ -198,6 +199,13 @@ async function killAtPoint(bench: CrashBench, crash: CrashCase, before: BackupDe
   return back;
 }
 
+/** After a case that went wrong: everything runs again, and nothing is armed. */
+async function heal(world: World, crash: CrashCase): Promise<void> {
+  if (crash.victim === 'redis') await world.server.redis.restart();
+  else await restartWith(world, crash, {});
+  await world.agent.daemon.start();
+}
+
 /**
  * One crash: the process is armed, dies, comes back; then the row must end within 60 s and the invariants must hold.
  * @throws Error when the point was never reached: a point that cannot be hit is a defect of the suite
@@ -206,7 +214,11 @@ export async function runCrashCase(bench: CrashBench, crash: CrashCase): Promise
   const needsBackup = crash.operation === 'restore' || crash.operation === 'delete';
   const before = needsBackup ? await goodBackup(bench) : undefined;
   const known = new Set([...(await rowsOf(bench)).map((row) => row.id), ...(await restoreRows(bench)).map((row) => row.id)]);
-  const back = crash.victim === 'redis' ? await killRedis(bench, crash, before) : await killAtPoint(bench, crash, before);
+  const kill = crash.victim === 'redis' ? killRedis : killAtPoint;
+  const back = await kill(bench, crash, before).catch(async (error: unknown) => {
+    await heal(bench.world, crash);
+    throw error;
+  });
   const { ended, code, violations } = await endsOf(bench, crash, known);
   const settledMs = Math.round(performance.now() - back);
   const late = settledMs > SETTLE_LIMIT_MS ? [`took ${settledMs} ms to settle`] : [];

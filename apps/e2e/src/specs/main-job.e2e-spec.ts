@@ -119,6 +119,22 @@ describe('the main job over two API processes and two workers', () => {
   );
 
   it(
+    'does not begin what the disk has no room for, and says both numbers',
+    async () => {
+      const backup = await backUp();
+      await world.server.postgres.query(`UPDATE backups SET stored_bytes = 4000000000000000 WHERE id = '${backup.id}'`, {
+        database: world.server.databaseName,
+      });
+      const { status, body } = await second.send('POST', `/v1/backups/jobs/${backup.jobId}/run`);
+      const room = { neededBytes: 4e15, freeBytes: expect.any(Number) as number };
+      expect([status, body]).toEqual([409, expect.objectContaining({ code: 'NO_SPACE', details: room })]);
+      const history = await second.call<Page<BackupView>>('GET', `/v1/backups/history?jobId=${backup.jobId}`);
+      expect(history.totalResults).toBe(1);
+    },
+    RUN_TIMEOUT_MS,
+  );
+
+  it(
     'skips with the reason while the agent is away, and says 503 to a restore',
     async () => {
       const backup = await backUp();

@@ -94,7 +94,14 @@ export interface DatabaseEngine {
   /** Creates an empty database like the source, marked as a restore in progress. @returns its name */
   createStaging(access: DatabaseAccess, restoreId: string, facts: DumpFacts): Promise<string>;
   /** Gives the finished staging database its final name, in one transaction. @throws AppError RESTORE_TARGET_EXISTS */
-  publishStaging(access: DatabaseAccess, staging: string, targetDatabase: string, facts: DumpFacts): Promise<void>;
+  publishStaging(
+    access: DatabaseAccess,
+    staging: string,
+    target: { readonly targetDatabase: string; readonly restoreId: string },
+    facts: DumpFacts,
+  ): Promise<void>;
+  /** The name of the database that this restore finished; null when there is none. */
+  findRestored(access: DatabaseAccess, restoreId: string): Promise<string | null>;
   /** Drops a staging database with its sessions; any other database is refused. Nothing happens when it is not there. */
   dropStaging(access: DatabaseAccess, staging: string): Promise<void>;
   /** What crashed restores left behind. */

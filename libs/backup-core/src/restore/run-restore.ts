@@ -13,7 +13,7 @@ import type { OpenBackup } from './open-backup.js';
 import { dumpBytes } from './read-dump.js';
 
 /** Dump bytes between two passes of the crash point `restore.mid`. */
-const MID_EVERY_BYTES = 4 * 1024 * 1024;
+const MID_EVERY_BYTES = 1024 * 1024;
 
 export interface RestoreRequest extends RunListener {
   readonly engine: DatabaseEngine;
@@ -28,6 +28,8 @@ export interface RestoreRequest extends RunListener {
   readonly signal: AbortSignal;
   readonly onStarted?: (started: { readonly probe: ProbeResult; readonly tool: string }) => void;
   readonly onSpawn?: (record: ProcessRecord) => void;
+  /** Everything is compared and equal; once this is back, the database gets its name. Whoever must know of a success after a crash writes it down here. */
+  readonly onCompared?: (result: RestoreResult) => Promise<void>;
 }
 
 export interface RestoreResult {
@@ -92,10 +94,12 @@ async function restore(request: RestoreRequest): Promise<RestoreResult> {
     crashPoint('restore.digested');
 
     request.signal.throwIfAborted();
+    const result = { tables, bytesRestored: progress.bytesRead, logTail };
+    await request.onCompared?.(result);
     progress.begin('publish', targetDatabase);
-    await engine.publishStaging(access, staging, targetDatabase, backup.facts);
+    await engine.publishStaging(access, staging, { targetDatabase, restoreId }, backup.facts);
     crashPoint('restore.renamed');
-    return { tables, bytesRestored: progress.bytesRead, logTail };
+    return result;
   } catch (error) {
     await engine.dropStaging(access, staging).catch(() => undefined);
     throw error;

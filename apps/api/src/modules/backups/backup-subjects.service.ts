@@ -3,7 +3,11 @@ import { AppError } from '@rahatback/contracts';
 import type { Tx } from '../../platform/database/database.js';
 import { DatabaseDirectory, type DatabaseRow } from '../databases/index.js';
 import { JobDirectory, type JobRow } from '../jobs/index.js';
-import { storageIsKept, recoveryRecipientOf } from './backup-surroundings.repository.js';
+import { StorageFactory } from '../storages/index.js';
+import { largestRecentBytes, recoveryRecipientOf, storageIsKept } from './backup-surroundings.repository.js';
+
+/** Below this a disk counts as full, however small the backup. */
+const LEAST_ROOM_BYTES = 64 * 1024 * 1024;
 
 export interface BackupSubject {
   readonly job: JobRow;
@@ -17,10 +21,11 @@ export class BackupSubjects {
   constructor(
     private readonly jobs: JobDirectory,
     private readonly databases: DatabaseDirectory,
+    private readonly storages: StorageFactory,
   ) {}
 
   async forRun(tx: Tx, workspaceId: string, jobId: string): Promise<BackupSubject> {
-    const job = await this.jobs.get(tx, workspaceId, jobId);
+    const job = await this.jobs.lock(tx, workspaceId, jobId);
     if (!job.isActive) throw new AppError('CONFLICT', `The job "${job.name}" is switched off. Switch it on, then run it.`);
     const database = await this.databases.get(tx, workspaceId, job.databaseId);
     if (!(await storageIsKept(tx, job.storageId))) {
@@ -34,6 +39,8 @@ export class BackupSubjects {
           '"rahatback-agent recovery-key", keep its private half in a safe place, and save the public half (age1…) in the workspace.',
       );
     }
+    // Compressed sizes of one database change slowly: the last ones tell what the next one needs.
+    await this.storages.assertRoom(tx, job, Math.max(LEAST_ROOM_BYTES, await largestRecentBytes(tx, job.id)));
     return { job, database, recoveryRecipient };
   }
 }

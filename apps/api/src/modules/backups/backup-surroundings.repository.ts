@@ -55,3 +55,13 @@ export const isBeingRestored = async (tx: Tx, backupId: string): Promise<boolean
   ]);
   return rows.length > 0;
 };
+
+/** Bytes that the largest of the job's last five good backups stored; 0 when it has none. */
+export const largestRecentBytes = async (tx: Tx, jobId: string): Promise<number> => {
+  const [row] = await tx.query<{ bytes: string | null }[]>(
+    `SELECT max(stored_bytes) AS bytes FROM (
+       SELECT stored_bytes FROM backups WHERE job_id = $1 AND status = 'success' ORDER BY started_at DESC LIMIT 5) recent`,
+    [jobId],
+  );
+  return Number(row?.bytes ?? 0);
+};

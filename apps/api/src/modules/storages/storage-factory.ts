@@ -55,6 +55,21 @@ export class StorageFactory {
     return opened;
   }
 
+  /**
+   * Asked before work begins: whether the server's own disk has that much room. Other storages cannot say, so they pass.
+   * @throws AppError NO_SPACE with both numbers
+   */
+  async assertRoom(
+    tx: Tx,
+    place: { readonly workspaceId: string; readonly storageId: string },
+    neededBytes: number,
+  ): Promise<void> {
+    const row = await tx.findOneBy(StorageRow, { id: place.storageId, workspaceId: place.workspaceId });
+    if (row?.storageType !== 'local') return;
+    const subfolder = subfolderOf(row.workspaceId, row.settings);
+    await this.local({ workspaceId: row.workspaceId, subfolder }).assertFreeSpace(neededBytes);
+  }
+
   /** A storage as a request describes it, not patient: a person waits for the answer. */
   async forTest(workspaceId: string, settings: StorageSettings, credentials: StorageCredentials | null): Promise<StorageBackend> {
     if (credentials === null) return this.local({ workspaceId, subfolder: subfolderOf(workspaceId, settings) });

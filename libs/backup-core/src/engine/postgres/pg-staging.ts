@@ -7,6 +7,7 @@ import { MAINTENANCE_DATABASE, rowsOf, withClient, type ClientOptions } from './
 
 const STAGING_PREFIX = 'rahatback_restore_';
 const MARKER = 'RahatBack restore in progress: ';
+const RESTORED_MARKER = 'Restored by RahatBack: ';
 const IN_MAINTENANCE: ClientOptions = {
   database: MAINTENANCE_DATABASE,
   statementTimeoutMs: 5 * 60_000,
@@ -88,13 +89,18 @@ export function createStaging(access: DatabaseAccess, restoreId: string, { datab
   });
 }
 
-/** Source settings (ALTER DATABASE … SET) that the server accepts, then the final name; at once or not at all. */
-export function publishStaging(access: DatabaseAccess, staging: string, target: string, { database }: DumpFacts): Promise<void> {
+/** Source settings (ALTER DATABASE … SET) that the server accepts, the restore's id as a comment, then the final name; at once or not at all. */
+export function publishStaging(
+  access: DatabaseAccess,
+  staging: string,
+  { targetDatabase: target, restoreId }: { readonly targetDatabase: string; readonly restoreId: string },
+  { database }: DumpFacts,
+): Promise<void> {
   return inMaintenance(access, async (client) => {
     if (await exists(client, target)) throw targetExists(target);
     await client.query('BEGIN');
     for (const setting of database?.settings ?? []) await applySetting(client, staging, setting);
-    await client.query(`COMMENT ON DATABASE ${quoteIdentifier(staging)} IS NULL`);
+    await client.query(`COMMENT ON DATABASE ${quoteIdentifier(staging)} IS ${literal(RESTORED_MARKER + restoreId)}`);
     await client.query(`ALTER DATABASE ${quoteIdentifier(staging)} RENAME TO ${quoteIdentifier(target)}`);
     await client.query('COMMIT');
   });
@@ -133,5 +139,14 @@ export function findStaging(access: DatabaseAccess): Promise<readonly StagingDat
       WHERE pg_catalog.starts_with(d.datname::text, $1) AND (s.description IS NULL OR pg_catalog.starts_with(s.description, $2))`;
     const found = await rowsOf(client, text, [STAGING_PREFIX, MARKER]);
     return found.map(([name, description]) => ({ name: name ?? '', restoreId: description?.slice(MARKER.length) ?? '' }));
+  });
+}
+
+/** The database that a finished restore left under its final name, told by its comment; a restore whose agent died after that was a success. */
+export function findRestored(access: DatabaseAccess, restoreId: string): Promise<string | null> {
+  return inMaintenance(access, async (client) => {
+    const text = `SELECT d.datname FROM pg_catalog.pg_database d JOIN pg_catalog.pg_shdescription s
+      ON s.objoid = d.oid AND s.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass WHERE s.description = $1`;
+    return (await rowsOf(client, text, [RESTORED_MARKER + restoreId]))[0]?.[0] ?? null;
   });
 }

@@ -4,7 +4,7 @@ import { differingSequences, digestDatabase } from './pg-digests.js';
 import { inspectDump, restoreFeed } from './pg-dump-stream.js';
 import { dumpFailure, restoreFailure } from './pg-failures.js';
 import { probe } from './pg-probe.js';
-import { createStaging, dropStaging, findStaging, preflight, publishStaging } from './pg-staging.js';
+import { createStaging, dropStaging, findRestored, findStaging, preflight, publishStaging } from './pg-staging.js';
 import { chooseTools, findTools } from './pg-tools.js';
 
 /** PostgreSQL by its own client tools: plain pg_dump in, psql out (docs/adr/0002). */
@@ -24,6 +24,7 @@ export const postgresEngine: DatabaseEngine = {
   preflight,
   createStaging,
   publishStaging,
+  findRestored,
   dropStaging,
   findStaging,
   digestDatabase,

@@ -13,7 +13,7 @@ export class DatabaseConnectionDto {
   /** As the agent sees it: usually `localhost`. A path means a Unix socket folder. */
   @IsString()
   @Length(1, 255)
-  @Matches(/^(?!-)(?!.*:\/\/)[A-Za-z0-9_.:\-/[\]%]+$/, { message: 'host must be a name, an address or a socket folder' })
+  @Matches(/^(?!-)[A-Za-z0-9_.:\-/[\]%]+$/, { message: 'host must be a name, an address or a socket folder' })
   host: string;
 
   @IsInt()
@@ -68,7 +68,7 @@ export class UpdateDatabaseDto {
   @IsOptional()
   @IsString()
   @Length(1, 255)
-  @Matches(/^(?!-)(?!.*:\/\/)[A-Za-z0-9_.:\-/[\]%]+$/)
+  @Matches(/^(?!-)[A-Za-z0-9_.:\-/[\]%]+$/)
   host?: string;
 
   @IsOptional()

@@ -321,6 +321,8 @@ export class Init1763640000000 implements MigrationInterface {
   }
 
   down(): Promise<void> {
-    return Promise.reject(new Error('A downgrade would lose data and is refused. Restore the database from a backup made before the upgrade.'));
+    return Promise.reject(
+      new Error('A downgrade would lose data and is refused. Restore the database from a backup made before the upgrade.'),
+    );
   }
 }

@@ -6,6 +6,7 @@ import type { Actor } from '../../platform/http/actor.js';
 import { newId } from '../../platform/ids.js';
 import { AgentDirectory, type AgentRow, CommandOutbox, CommandReplies } from '../agents/index.js';
 import { AuditTrail } from '../audit/index.js';
+import { assertDatabaseHost } from './database-host.js';
 import { connectionOf, DatabaseDirectory } from './database-directory.js';
 import { assertEngine, sealPassword } from './database-password.js';
 import { DatabaseRow } from './database.entity.js';
@@ -36,6 +37,7 @@ export class ConnectionTests {
 
   async testUnsaved(actor: Actor, dto: DatabaseConnectionDto): Promise<ConnectionTestAnswer> {
     assertEngine(dto.type);
+    assertDatabaseHost(dto.host);
     const commandId = newId();
     return this.run(actor, async (tx) => {
       const agent = await this.agents.requireForWork(tx, actor.workspaceId, dto.agentId);

@@ -7,6 +7,7 @@ import { pageOf } from '../../platform/http/pages.js';
 import { newId } from '../../platform/ids.js';
 import { AgentDirectory } from '../agents/index.js';
 import { AuditTrail } from '../audit/index.js';
+import { assertDatabaseHost } from './database-host.js';
 import { DatabaseDirectory, toDatabaseView } from './database-directory.js';
 import { DatabaseDeletions } from './database-deletions.js';
 import { assertEngine, sealPassword } from './database-password.js';
@@ -23,8 +24,9 @@ export class DatabasesService {
   ) {}
 
   /** The password is sealed to the agent before anything is written: from here on nobody but the agent can read it. */
-  create(actor: Actor, dto: CreateDatabaseDto): Promise<DatabaseView> {
+  async create(actor: Actor, dto: CreateDatabaseDto): Promise<DatabaseView> {
     assertEngine(dto.type);
+    assertDatabaseHost(dto.host);
     const { workspaceId } = actor;
     return this.database.inWorkspace(workspaceId, async (tx) => {
       const agent = await this.agents.requireForWork(tx, workspaceId, dto.agentId);
@@ -70,7 +72,8 @@ export class DatabasesService {
   }
 
   /** A password left out stays; an empty one is taken away. */
-  update(actor: Actor, id: string, dto: UpdateDatabaseDto): Promise<DatabaseView> {
+  async update(actor: Actor, id: string, dto: UpdateDatabaseDto): Promise<DatabaseView> {
+    if (dto.host !== undefined) assertDatabaseHost(dto.host);
     const { workspaceId } = actor;
     return this.database.inWorkspace(workspaceId, async (tx) => {
       const row = await this.directory.lock(tx, workspaceId, id);

@@ -1,20 +1,9 @@
 import { lookup } from 'node:dns/promises';
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import { AppError } from '@rahatback/contracts';
-
-/** Where clouds keep the credentials of their machines, and what only ever means a neighbour on the same cable. Private networks are allowed. */
-const FORBIDDEN = new BlockList();
-FORBIDDEN.addSubnet('169.254.0.0', 16, 'ipv4');
-FORBIDDEN.addSubnet('fe80::', 10, 'ipv6');
-FORBIDDEN.addAddress('fd00:ec2::254', 'ipv6');
-// The same IPv4 addresses, written as NAT64 and 6to4.
-FORBIDDEN.addSubnet('64:ff9b::a9fe:0', 112, 'ipv6');
-FORBIDDEN.addSubnet('2002:a9fe::', 32, 'ipv6');
+import { isLinkLocal } from '../../platform/http/link-local.js';
 
 const forbidden = (sentence: string): AppError => new AppError('HOST_FORBIDDEN', sentence);
-
-/** BlockList sees through IPv4-mapped IPv6 addresses by itself. */
-const isForbidden = (address: string): boolean => FORBIDDEN.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 
 async function addressesOf(host: string): Promise<string[]> {
   if (isIP(host) !== 0) return [host];
@@ -46,7 +35,7 @@ export async function assertReachableHost(address: string): Promise<void> {
     throw forbidden('The endpoint must not hold a user, a password or a query. Give it as https://host:port.');
   }
   const addresses = await addressesOf(url.hostname.replace(/^\[|\]$/g, ''));
-  if (addresses.some(isForbidden)) {
+  if (addresses.some(isLinkLocal)) {
     throw forbidden(
       'The endpoint is a link-local or metadata address, which the server never connects to. Give the address of the storage.',
     );

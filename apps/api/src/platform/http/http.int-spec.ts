@@ -162,7 +162,15 @@ describe('HTTP', () => {
       expect([answer.status, answer.body.code]).toEqual([400, 'VALIDATION']);
     });
 
-    it.each(['file:///etc/passwd', 'gopher://x', '-oProxyCommand=x', 'a b'])('the host %s is refused', async (host) => {
+    it.each([
+      ['file:///etc/passwd', 'HOST_FORBIDDEN'],
+      ['gopher://x', 'HOST_FORBIDDEN'],
+      ['169.254.169.254', 'HOST_FORBIDDEN'],
+      ['::ffff:169.254.169.254', 'HOST_FORBIDDEN'],
+      ['fe80::1%eth0', 'HOST_FORBIDDEN'],
+      ['-oProxyCommand=x', 'VALIDATION'],
+      ['a b', 'VALIDATION'],
+    ])('the host %s is refused', async (host, code) => {
       const answer = await me('post', '/v1/databases/test-connection').send({
         type: 'postgresql',
         host,
@@ -170,6 +178,11 @@ describe('HTTP', () => {
         username: 'u',
         database: 'd',
       });
+      expect([answer.status, answer.body.code]).toEqual([400, code]);
+    });
+
+    it('a NUL anywhere in a body is refused', async () => {
+      const answer = await me('patch', '/v1/workspace').send({ name: 'a\u0000b' });
       expect([answer.status, answer.body.code]).toEqual([400, 'VALIDATION']);
     });
 

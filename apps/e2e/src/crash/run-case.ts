@@ -6,7 +6,13 @@ import type { ProductProcess } from '../system/product-process.js';
 import type { World } from '../system/world.js';
 import { waitOnline } from '../system/agent-side.js';
 import type { CrashCase, CrashOutcome } from './crash-case.js';
-import { violationsOf } from './invariants.js';
+import { storedFiles, violationsOf } from './invariants.js';
+
+interface End {
+  readonly ended: string;
+  readonly code: string | null;
+  readonly violations: string[];
+}
 
 /** The promise: settled at most 60 s after the process is back. */
 export const SETTLE_LIMIT_MS = 60_000;
@@ -104,13 +110,16 @@ async function restoreRows(bench: CrashBench): Promise<readonly RestoreView[]> {
   return (await bench.world.person.call<Page<RestoreView>>('GET', '/v1/restores?limit=100')).results;
 }
 
-async function endsOf(
-  bench: CrashBench,
-  crash: CrashCase,
-  known: ReadonlySet<string>,
-): Promise<{ ended: string; code: string | null; violations: string[] }> {
+interface Before {
+  /** The good backup that a restore or deletion is about. */
+  readonly backup: BackupDetailView | undefined;
+  /** Rows that were there already. */
+  readonly known: ReadonlySet<string>;
+}
+
+async function endsOf(bench: CrashBench, crash: CrashCase, { backup, known }: Before): Promise<End> {
   if (crash.operation === 'restore') return restoreEnd(bench, known);
-  if (crash.operation === 'delete') return deleteEnd(bench);
+  if (crash.operation === 'delete') return deleteEnd(bench, backup);
   const fresh = (await rowsOf(bench)).filter((row) => !known.has(row.id));
   const [row] = fresh;
   if (!row) return { ended: 'nothing was started', code: null, violations: [] };
@@ -123,10 +132,7 @@ async function endsOf(
   };
 }
 
-async function restoreEnd(
-  bench: CrashBench,
-  known: ReadonlySet<string>,
-): Promise<{ ended: string; code: string | null; violations: string[] }> {
+async function restoreEnd(bench: CrashBench, known: ReadonlySet<string>): Promise<End> {
   const [row] = (await restoreRows(bench)).filter((candidate) => !known.has(candidate.id));
   if (!row) return { ended: 'nothing was started', code: null, violations: [] };
   const ended = await settled(() => bench.world.person.call<RestoreView>('GET', `/v1/restores/${row.id}`), `restore ${row.id}`);
@@ -151,12 +157,15 @@ async function restoreEnd(
   return { ended: ended.status, code: ended.errorCode, violations };
 }
 
-async function deleteEnd(bench: CrashBench): Promise<{ ended: string; code: string | null; violations: string[] }> {
-  const gone = await waitFor(async () => (await rowsOf(bench)).length === 0, {
-    timeoutMs: SETTLE_LIMIT_MS,
-    describe: 'the deleted backup to be gone',
-  }).catch(() => false);
-  return { ended: gone ? 'deleted' : 'still there', code: null, violations: gone ? [] : ['the backup was not deleted'] };
+async function deleteEnd(bench: CrashBench, deleted: BackupDetailView | undefined): Promise<End> {
+  const isGone = async (): Promise<boolean> => (await rowsOf(bench)).every((row) => row.id !== deleted?.id);
+  try {
+    await waitFor(isGone, { timeoutMs: SETTLE_LIMIT_MS, describe: 'the deleted backup to be gone' });
+  } catch {
+    return { ended: 'still there', code: null, violations: ['the backup was not deleted'] };
+  }
+  const files = (await storedFiles(bench.world)).filter((file) => file.includes(deleted?.id ?? ''));
+  return { ended: 'deleted', code: null, violations: files.length > 0 ? [`deleted, but in storage: ${files.join(', ')}`] : [] };
 }
 
 async function killRedis(bench: CrashBench, crash: CrashCase, before: BackupDetailView | undefined): Promise<number> {
@@ -219,7 +228,7 @@ export async function runCrashCase(bench: CrashBench, crash: CrashCase): Promise
     await heal(bench.world, crash);
     throw error;
   });
-  const { ended, code, violations } = await endsOf(bench, crash, known);
+  const { ended, code, violations } = await endsOf(bench, crash, { backup: before, known });
   const settledMs = Math.round(performance.now() - back);
   const late = settledMs > SETTLE_LIMIT_MS ? [`took ${settledMs} ms to settle`] : [];
   return { ...crash, ended, code, settledMs, violations: [...violations, ...late] };

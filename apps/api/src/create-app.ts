@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Logger } from 'nestjs-pino';
 import { AppModule } from './app.module.js';
-import { armCrashPoint } from './platform/faults/crash-points.js';
+import { configureCrashPoints } from '@rahatback/backup-core/crash-point';
 import { measureRequests } from './platform/health/metrics.middleware.js';
 import { Metrics } from './platform/health/metrics.service.js';
 import { configureHttp } from './platform/http/configure-http.js';
@@ -17,7 +17,7 @@ type Options = Omit<PlatformOptions, 'service'>;
 
 /** The API, ready to `listen`. Tests start it the same way as main.ts does. */
 export async function createApi(options: Options): Promise<NestExpressApplication> {
-  armCrashPoint(options.config.faultSpec);
+  configureCrashPoints(options.config.faultSpec);
   const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(options), {
     bodyParser: false,
     bufferLogs: true,
@@ -33,7 +33,7 @@ export async function createApi(options: Options): Promise<NestExpressApplicatio
 
 /** The worker, its processors running. */
 export async function createWorker(options: Options): Promise<INestApplicationContext> {
-  armCrashPoint(options.config.faultSpec);
+  configureCrashPoints(options.config.faultSpec);
   const app = await NestFactory.createApplicationContext(WorkerModule.forRoot(options), {
     bufferLogs: true,
     abortOnError: false,

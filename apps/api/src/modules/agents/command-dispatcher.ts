@@ -11,7 +11,7 @@ import type {
 import { AGENT_PROTOCOL, ERROR_RULES } from '@rahatback/contracts';
 import { canonicalJson, signCommand } from '@rahatback/crypto';
 import { Database, type Tx } from '../../platform/database/database.js';
-import { crashPoint } from '../../platform/faults/crash-points.js';
+import { crashPoint } from '@rahatback/backup-core/crash-point';
 import { ServerKeys } from '../../platform/keys/server-keys.js';
 import { AgentChannel } from '../../platform/realtime/agent-channel.js';
 import { commandStateOf, errorOf } from './agent-words.js';

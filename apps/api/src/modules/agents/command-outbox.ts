@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { CommandPayloads, CommandType, SealedSecret } from '@rahatback/contracts';
 import { TERMINAL_COMMAND_STATES } from '@rahatback/contracts';
 import { Database, type Tx } from '../../platform/database/database.js';
-import { crashPoint } from '../../platform/faults/crash-points.js';
+import { crashPoint } from '@rahatback/backup-core/crash-point';
 import { newId } from '../../platform/ids.js';
 import { JobQueue } from '../../platform/queues/job-queue.js';
 import { QUEUES } from '../../platform/queues/queues.js';

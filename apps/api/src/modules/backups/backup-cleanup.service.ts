@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { AppConfig } from '../../platform/config/app-config.js';
 import { Database } from '../../platform/database/database.js';
-import { crashPoint } from '../../platform/faults/crash-points.js';
+import { crashPoint } from '@rahatback/backup-core/crash-point';
 import { AttemptStorage } from './attempt-storage.service.js';
 import type { UncleanAttempt } from './backup-attempt.repository.js';
 import { findUnclean, markCleaned } from './backup-attempt.repository.js';

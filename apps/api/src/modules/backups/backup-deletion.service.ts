@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { AppError } from '@rahatback/contracts';
 import { Database, type Tx } from '../../platform/database/database.js';
-import { crashPoint } from '../../platform/faults/crash-points.js';
+import { crashPoint } from '@rahatback/backup-core/crash-point';
 import type { Actor } from '../../platform/http/actor.js';
 import { AuditTrail } from '../audit/index.js';
 import { AttemptStorage, type Place } from './attempt-storage.service.js';

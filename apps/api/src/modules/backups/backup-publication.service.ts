@@ -4,7 +4,7 @@ import type { BackupPayload, UploadPublishAnswer } from '@rahatback/contracts';
 import { AppError } from '@rahatback/contracts';
 import type { StorageBackend } from '@rahatback/storage';
 import { Database, type Tx } from '../../platform/database/database.js';
-import { crashPoint } from '../../platform/faults/crash-points.js';
+import { crashPoint } from '@rahatback/backup-core/crash-point';
 import { ServerKeys } from '../../platform/keys/server-keys.js';
 import type { AgentSession } from '../../platform/realtime/agent-session.js';
 import { AgentDirectory, CommandRow } from '../agents/index.js';

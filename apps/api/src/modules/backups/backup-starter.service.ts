@@ -3,7 +3,7 @@ import type { RunAnswer } from '@rahatback/contracts';
 import { AppError } from '@rahatback/contracts';
 import { AppConfig } from '../../platform/config/app-config.js';
 import { Database, type Tx } from '../../platform/database/database.js';
-import { crashPoint } from '../../platform/faults/crash-points.js';
+import { crashPoint } from '@rahatback/backup-core/crash-point';
 import type { Actor } from '../../platform/http/actor.js';
 import { newId } from '../../platform/ids.js';
 import { CommandOutbox, LeaseService, type AgentRow } from '../agents/index.js';

@@ -5,7 +5,7 @@ import type { StorageBackend } from '@rahatback/storage';
 import { MAX_PARTS_PER_VOLUME, STORAGE_PART_SIZE_BYTES } from '@rahatback/storage';
 import { AppConfig } from '../../platform/config/app-config.js';
 import { Database } from '../../platform/database/database.js';
-import { crashPoint } from '../../platform/faults/crash-points.js';
+import { crashPoint } from '@rahatback/backup-core/crash-point';
 import type { AgentSession } from '../../platform/realtime/agent-session.js';
 import { completionOf, partOf, reportOf, uploadedObjectOf } from './agent-frames.js';
 import { AttemptGuard, fenced, isCurrent } from './attempt-guard.service.js';

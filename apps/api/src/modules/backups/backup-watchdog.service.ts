@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Database, type Tx } from '../../platform/database/database.js';
-import { crashPoint } from '../../platform/faults/crash-points.js';
+import { crashPoint } from '@rahatback/backup-core/crash-point';
 import { LeaseService } from '../agents/index.js';
 import { currentAttempt } from './backup-attempt.repository.js';
 import { BackupPublication } from './backup-publication.service.js';

@@ -6,6 +6,8 @@ const REPORT_EVERY_MS = 500;
 export interface RunListener {
   readonly onProgress?: (progress: BackupProgressView) => void;
   readonly onStep?: (step: AttemptStep) => void;
+  /** Told when the dump or restore tool has started; `tail` gives the last of what it has said by then, secrets removed, also after it failed. */
+  readonly onTool?: (tail: () => string) => void;
 }
 
 /** Counts a run's bytes and says at most twice a second how far it is. */

@@ -97,7 +97,7 @@ export const backupExecutor =
       return await backUp(parts, run, record);
     } catch (error) {
       const cause: unknown = run.signal.aborted ? run.signal.reason : error;
-      return failureOutcome(run.command, cause, { steps: record.steps, logTail: asAppError(cause).message });
+      return failureOutcome(run.command, cause, { steps: record.steps, logTail: record.logTail(cause) });
     }
   };
 
@@ -152,6 +152,7 @@ async function runWithKeys(parts: ExecutorParts, run: BackupRun, { record, base,
       onStarted: startReport(parts, run),
       onSpawn: childRecorder(parts, run),
       onStep: record.onStep,
+      onTool: record.onTool,
       onProgress: throttledProgress((view) => parts.link.emitVolatile('backup:progress', { ...report, ...view })),
     });
     const message = completed(storedSha256 ?? result.manifestSha256, result.logTail);

@@ -2,7 +2,6 @@ import { openBackup, runRestore, type OpenBackup, type RestoreResult } from '@ra
 import type { BackupLocation, RestoreCompletedReport, TableComparison } from '@rahatback/contracts';
 import { AppError } from '@rahatback/contracts';
 import { failureOutcome, reportBase, type Execution, type Executor, type Outcome } from '../commands/executor.js';
-import { asAppError } from '../errors.js';
 import { childRecorder, engineOf, openerOf, ownBackups, type ExecutorParts } from './executor-parts.js';
 import { throttledProgress } from './progress.js';
 import { RunRecord } from './run-record.js';
@@ -33,7 +32,7 @@ export const restoreExecutor =
       return await restore(parts, run, { backup, record });
     } catch (error) {
       const cause: unknown = run.signal.aborted ? run.signal.reason : error;
-      return failureOutcome(run.command, cause, { steps: record.steps, logTail: asAppError(cause).message });
+      return failureOutcome(run.command, cause, { steps: record.steps, logTail: record.logTail(cause) });
     } finally {
       backups.close();
     }
@@ -78,6 +77,7 @@ async function restore(
     onSpawn: childRecorder(parts, run),
     onCompared: (compared) => run.recordPrepared({ ...completed(compared) }),
     onStep: record.onStep,
+    onTool: record.onTool,
     onProgress: throttledProgress((view) => parts.link.emitVolatile('restore:progress', { ...report, ...view })),
   });
   const listed = fitting(result.tables).length;

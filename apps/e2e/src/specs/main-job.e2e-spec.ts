@@ -1,6 +1,7 @@
 import type { BackupDetailView, BackupView, Page, RestoreAnswer, RestoreView, RunAnswer } from '@rahatback/contracts';
 import { connectLive } from '@rahatback/api-client';
 import { waitFor } from '@rahatback/testing';
+import { Client } from 'pg';
 import { RestClient } from '../system/rest-client.js';
 import { startWorld, TEST_PASSWORD, type World } from '../system/world.js';
 import { waitEnded } from '../demo/watch.js';
@@ -114,6 +115,34 @@ describe('the main job over two API processes and two workers', () => {
       expect((await tableDigests(world.customer.url(restore.targetDatabase))).map(({ digest }) => digest)).toEqual(
         (await tableDigests(world.customer.url(world.customerDatabase))).map(({ digest }) => digest),
       );
+    },
+    RUN_TIMEOUT_MS,
+  );
+
+  it(
+    'tries once more when the database cuts the dump, and keeps what the tool said of the first attempt',
+    async () => {
+      const holder = new Client({ connectionString: world.customer.url(world.customerDatabase) });
+      await holder.connect();
+      try {
+        await holder.query('BEGIN; LOCK TABLE bos IN ACCESS EXCLUSIVE MODE');
+        const job = await world.makeJob();
+        const { historyId } = await second.call<RunAnswer>('POST', `/v1/backups/jobs/${job.id}/run`);
+        const cut = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LOCK TABLE%' AND wait_event_type = 'Lock'`;
+        await waitFor(async () => (await world.customer.query(cut)).length > 0, { describe: 'the dump to wait for the lock' });
+        await holder.query('ROLLBACK');
+        const backup = await waitEnded<BackupDetailView>(second, `/v1/backups/history/${historyId}`, RUN_TIMEOUT_MS);
+        const [first, next] = [...backup.attempts].sort((left, right) => left.attempt - right.attempt);
+        expect([backup.status, first?.state, first?.errorCode, next?.state]).toEqual([
+          'success',
+          'failed',
+          'DB_CONNECTION_LOST',
+          'success',
+        ]);
+        expect(first?.logTail).toContain('terminating connection due to administrator command');
+      } finally {
+        await holder.end();
+      }
     },
     RUN_TIMEOUT_MS,
   );

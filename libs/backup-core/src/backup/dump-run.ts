@@ -88,6 +88,7 @@ export async function runDump(
   const { engine, signal, onSpawn } = request;
   const secrets = access.password === null ? [] : [access.password];
   const tool = await spawnTool(engine.dumpCommand(access, tools), { signal, secrets, ...(onSpawn ? { onSpawn } : {}) });
+  request.onTool?.(() => tool.errorTail());
   tool.stdin.end();
   try {
     return await consume(tool, request, packer, progress);

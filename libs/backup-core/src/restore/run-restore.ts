@@ -110,6 +110,7 @@ async function load(request: RestoreRequest, access: DatabaseAccess, tools: Clie
   const { engine, signal, onSpawn } = request;
   const secrets = access.password === null ? [] : [access.password];
   const tool = await spawnTool(engine.restoreCommand(access, tools), { signal, secrets, ...(onSpawn ? { onSpawn } : {}) });
+  request.onTool?.(() => tool.errorTail());
   // What statements answer is of no use, but must be read.
   tool.stdout.resume();
   try {

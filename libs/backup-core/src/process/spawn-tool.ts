@@ -62,13 +62,19 @@ function whenSpawned(child: ChildProcess, binary: string): Promise<number> {
   });
 }
 
-/** Ends the group once; a pid is never signalled after its process has been waited for. */
+/**
+ * Ends the group. The leader's pid is not signalled once it has been waited for, with one exception: while its pipes are still open somebody of its
+ * group lives, so the number cannot have been given to others.
+ */
 function killerOf(child: ChildProcess, pid: number, exit: Promise<ToolExit>): () => Promise<void> {
-  const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  let closed = false;
+  child.once('close', () => {
+    closed = true;
+  });
   return async () => {
-    if (!ended()) killGroup(pid, 'SIGTERM');
+    if (!closed) killGroup(pid, 'SIGTERM');
     const timer = setTimeout(() => {
-      if (!ended()) killGroup(pid, 'SIGKILL');
+      if (!closed) killGroup(pid, 'SIGKILL');
     }, TERM_GRACE_MS);
     // Unread output would keep the pipe, and with it the end, open for ever.
     child.stdout?.resume();

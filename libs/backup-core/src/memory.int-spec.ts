@@ -5,7 +5,8 @@ import { BackupHarness } from './backup-harness.suite.js';
 import { dumpBytes } from './restore/read-dump.js';
 
 const DUMP_BYTES = 1_000_000_000;
-const ALLOWED_GROWTH_BYTES = 200 * 1024 * 1024;
+/** Less than half of the dump, so that nothing can hold it. Not tighter: buffers that are free wait for the collector, which lags on a busy machine. */
+const ALLOWED_GROWTH_BYTES = 400 * 1024 * 1024;
 
 /** A whole dump of one table of that size; `seq` is fast and its output is not all the same. */
 const SCRIPT = `#!/bin/sh

@@ -30,7 +30,7 @@ export function report(result: DemoResult): Verdict {
   const tables = rows.length;
   const tablesEqual = rows.filter(({ equal }) => equal).length;
   const byProduct = restore.tablesTotal !== null && restore.tablesTotal > 0 && restore.tablesTotal === restore.tablesEqual;
-  const ok = tablesEqual === tables && tables >= 8 && after.length === tables && byProduct;
+  const ok = tablesEqual === tables && tables >= 8 && after.length === tables && byProduct && result.progressEvents > 0;
   const backupSeconds = (backup.durationMs ?? 0) / 1000;
   const restoreSeconds = (restore.durationMs ?? 0) / 1000;
   const size = backup.sizeBytes ?? 0;

@@ -64,7 +64,9 @@ export class AgentConnection {
     const ack: Ack | undefined = typeof last === 'function' ? (last as Ack) : undefined;
     try {
       const message = this.checked(event, args[0]);
-      ack?.(ok(await this.answer(event, message, authenticator, limit)));
+      // On a line of its own: an optional call does not even evaluate its argument when there is nobody to acknowledge to.
+      const value = await this.answer(event, message, authenticator, limit);
+      ack?.(ok(value));
     } catch (error) {
       this.refuse(event, error, ack);
     }

@@ -1,4 +1,5 @@
 import { AppError } from '@rahatback/contracts';
+import { SegmentEncryptor } from '@rahatback/crypto';
 import { FolderSink, type BackupSink, type ObjectSink } from '@rahatback/storage/agent';
 import {
   clientBinDir,
@@ -16,7 +17,9 @@ import { BackupHarness } from '../backup-harness.suite.js';
 import type { ClientTools } from '../engine/database-engine.js';
 import { postgresEngine } from '../engine/postgres/postgres-engine.js';
 import { killLeftover, type ProcessRecord } from '../process/leftover.js';
+import { Chunker } from '../chunker/fastcdc.js';
 import type { BackupRequest } from './backup-request.js';
+import { ChunkPacker } from './chunk-packer.js';
 
 describe('a backup that cannot succeed', () => {
   let server: PrivatePostgres;
@@ -155,6 +158,18 @@ describe('a backup that cannot succeed', () => {
   it.each(['beginObject', 'write', 'complete', 'publish'] as const)('fails when the storage fails at %s', async (method) => {
     const error = await failing({ sink: new FailingSink(new FolderSink(join(harness.folder.path, randomUUID())), method) });
     expect(error.code).toBe('STORAGE_TRANSIENT');
+  });
+
+  it.each<[string, object, string]>([
+    ['cutting', Chunker.prototype, 'push'],
+    ['packing and compressing', ChunkPacker.prototype, 'add'],
+    ['encrypting', SegmentEncryptor.prototype, 'update'],
+  ])('ends as a whole when %s throws: the dump is killed, nothing counts as a success', async (_stage, stage, method) => {
+    const broken = jest.spyOn(stage as Record<string, () => never>, method).mockImplementation(() => {
+      throw new Error('planted');
+    });
+    const error = await failing({}).finally(() => broken.mockRestore());
+    expect([error.code, (error.cause as Error).message]).toEqual(['PIPELINE_FAILED', 'planted']);
   });
 
   it('fails when the storage confirms other bytes than were sent', async () => {

@@ -130,6 +130,7 @@ describe('the main job over two API processes and two workers', () => {
         const { historyId } = await second.call<RunAnswer>('POST', `/v1/backups/jobs/${job.id}/run`);
         const cut = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LOCK TABLE%' AND wait_event_type = 'Lock'`;
         await waitFor(async () => (await world.customer.query(cut)).length > 0, { describe: 'the dump to wait for the lock' });
+        expect(await (await fetch(`${second.baseUrl}/metrics`)).text()).toContain('rahatback_backups_running 1\n');
         await holder.query('ROLLBACK');
         const backup = await waitEnded<BackupDetailView>(second, `/v1/backups/history/${historyId}`, RUN_TIMEOUT_MS);
         const [first, next] = [...backup.attempts].sort((left, right) => left.attempt - right.attempt);

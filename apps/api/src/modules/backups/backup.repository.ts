@@ -190,3 +190,5 @@ export const isPastDeadline = async (tx: Tx, id: string): Promise<boolean> => {
   const rows = await tx.query<unknown[]>('SELECT 1 FROM backups WHERE id = $1 AND deadline_at < clock_timestamp()', [id]);
   return rows.length > 0;
 };
+
+export const countRunning = (tx: Tx): Promise<number> => tx.countBy(BackupRow, { status: 'running' });

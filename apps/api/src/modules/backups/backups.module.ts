@@ -11,6 +11,7 @@ import { BackupCancel } from './backup-cancel.service.js';
 import { BackupCleanup } from './backup-cleanup.service.js';
 import { BackupDeletion } from './backup-deletion.service.js';
 import { BackupDownloads } from './backup-downloads.service.js';
+import { BackupGauges } from './backup-metrics.js';
 import { BackupHistory } from './backup-history.service.js';
 import { BackupObjectRow } from './backup-object.entity.js';
 import { BackupPublication } from './backup-publication.service.js';
@@ -44,6 +45,7 @@ import { BackupsProcessor } from './backups.processor.js';
     BackupCleanup,
     BackupDeletion,
     BackupDownloads,
+    BackupGauges,
     BackupHistory,
     BackupMachineEvents,
     BackupPublication,

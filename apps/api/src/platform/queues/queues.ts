@@ -8,6 +8,7 @@ export type QueueName = (typeof QUEUES)[keyof typeof QUEUES];
 export const WORKER_OPTIONS: Partial<Omit<WorkerOptions, 'connection'>> = {
   concurrency: 8,
   maxStalledCount: 100,
-  stalledInterval: 10_000,
-  lockDuration: 30_000,
+  // Our jobs are short. A killed worker holds its sweeps back until its lock has ended and the others have looked: 20 s at the most.
+  stalledInterval: 5_000,
+  lockDuration: 15_000,
 };

@@ -117,12 +117,19 @@ interface Before {
   readonly known: ReadonlySet<string>;
 }
 
+/** Every point of a process lies behind the commit of the row. Only without Redis may a request be refused before it. */
+const nothingStarted = (crash: CrashCase): End => ({
+  ended: 'nothing was started',
+  code: null,
+  violations: crash.victim === 'redis' ? [] : ['the request left no row'],
+});
+
 async function endsOf(bench: CrashBench, crash: CrashCase, { backup, known }: Before): Promise<End> {
-  if (crash.operation === 'restore') return restoreEnd(bench, known);
+  if (crash.operation === 'restore') return restoreEnd(bench, crash, known);
   if (crash.operation === 'delete') return deleteEnd(bench, backup);
   const fresh = (await rowsOf(bench)).filter((row) => !known.has(row.id));
   const [row] = fresh;
-  if (!row) return { ended: 'nothing was started', code: null, violations: [] };
+  if (!row) return nothingStarted(crash);
   const ended = await settled(() => detail(bench, row.id), `backup ${row.id}`);
   const twice = fresh.length > 1 ? [`${fresh.length} rows for one request`] : [];
   return {
@@ -132,9 +139,9 @@ async function endsOf(bench: CrashBench, crash: CrashCase, { backup, known }: Be
   };
 }
 
-async function restoreEnd(bench: CrashBench, known: ReadonlySet<string>): Promise<End> {
+async function restoreEnd(bench: CrashBench, crash: CrashCase, known: ReadonlySet<string>): Promise<End> {
   const [row] = (await restoreRows(bench)).filter((candidate) => !known.has(candidate.id));
-  if (!row) return { ended: 'nothing was started', code: null, violations: [] };
+  if (!row) return nothingStarted(crash);
   const ended = await settled(() => bench.world.person.call<RestoreView>('GET', `/v1/restores/${row.id}`), `restore ${row.id}`);
   const violations: string[] = [];
   if (ended.status === 'success' && ended.tablesEqual !== ended.tablesTotal) violations.push('success with unequal tables');

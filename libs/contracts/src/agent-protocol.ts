@@ -1,8 +1,11 @@
 import type { ToolVersion } from './agents.dto.js';
 import type { ErrorBody } from './errors.js';
 import type { Result } from './result.js';
+import type { BackupLocation, CommandType, SealedSecret } from './agent-commands.js';
 import type { AttemptStep, BackupProgressView, TableComparison } from './backups.dto.js';
-import type { BackupType, CommandState, Compression, DatabaseType, TlsMode } from './statuses.js';
+import type { PreflightFinding } from './restores.dto.js';
+import type { CommandState } from './statuses.js';
+import type { VerificationCheck, VerificationVerdict } from './verifications.dto.js';
 
 /**
  * What crosses the one outbound connection of an agent: Socket.IO namespace `/agent`.
@@ -41,106 +44,6 @@ export interface RegisterAnswer {
   readonly serverTime: string;
   readonly heartbeatIntervalMs: number;
   readonly leaseMs: number;
-}
-
-/** A secret sealed (HPKE) to the agent's key; AAD = canonical JSON of {agentId, purpose, subject, version}. */
-export interface SealedSecret {
-  readonly ref: string;
-  readonly purpose: 'database-password' | 'passphrase-kek';
-  readonly subject: string;
-  readonly version: number;
-  readonly enc: string;
-  readonly ciphertext: string;
-}
-
-export const COMMAND_TYPES = ['database:test', 'job:execute', 'job:cancel', 'restore:execute', 'restore:cancel'] as const;
-export type CommandType = (typeof COMMAND_TYPES)[number];
-
-export interface Connection {
-  readonly type: DatabaseType;
-  readonly host: string;
-  readonly port: number;
-  readonly username: string;
-  readonly database: string;
-  readonly tlsMode: TlsMode;
-  readonly tlsCa: string | null;
-  /** `ref` of the sealed password, null when the database needs none. */
-  readonly passwordRef: string | null;
-}
-
-export interface DatabaseTestPayload {
-  readonly connection: Connection;
-}
-
-/** Where one attempt's objects stand: `<workspace>/<database>/<backup>/<fence>`, below the storage's own prefix. */
-export interface BackupLocation {
-  readonly backupId: string;
-  readonly fence: number;
-  readonly backupType: BackupType;
-  readonly workspaceId: string;
-  readonly databaseId: string;
-}
-
-export interface PassphraseSlot {
-  /** base64 */
-  readonly salt: string;
-  readonly memoryKib: number;
-  readonly passes: number;
-  readonly parallelism: number;
-  readonly kekRef: string;
-}
-
-export interface BackupPayload {
-  readonly location: BackupLocation;
-  readonly jobId: string;
-  readonly attempt: number;
-  readonly connection: Connection;
-  readonly compression: Compression;
-  readonly recoveryRecipient: string;
-  readonly passphrase: PassphraseSlot | null;
-  /** A new chain's id, or the chain that `base` belongs to. */
-  readonly chainId: string;
-  /** incremental: every link of the chain, oldest first; differential: its full only; empty: this backup is a full. */
-  readonly base: readonly BackupLocation[];
-  readonly timeLimitMs: number;
-}
-
-export interface CancelPayload {
-  readonly targetCommandId: string;
-}
-
-export interface RestorePayload {
-  readonly restoreId: string;
-  /** The backup to restore, then the links that it points into, if any. */
-  readonly backup: BackupLocation;
-  readonly links: readonly BackupLocation[];
-  readonly connection: Connection;
-  readonly targetDatabase: string;
-  readonly timeLimitMs: number;
-}
-
-export interface CommandPayloads {
-  'database:test': DatabaseTestPayload;
-  'job:execute': BackupPayload;
-  'job:cancel': CancelPayload;
-  'restore:execute': RestorePayload;
-  'restore:cancel': CancelPayload;
-}
-
-export interface CommandEnvelope<T extends CommandType = CommandType> {
-  readonly protocol: number;
-  readonly commandId: string;
-  readonly agentId: string;
-  readonly workspaceId: string;
-  readonly sequence: number;
-  readonly type: T;
-  readonly issuedAt: string;
-  readonly expiresAt: string;
-  /** What the fence guards, e.g. `backup:<jobId>`; an agent refuses a fence below the highest it has seen for the resource. */
-  readonly resource: string;
-  readonly fence: number;
-  readonly payload: CommandPayloads[T];
-  readonly sealed: readonly SealedSecret[];
 }
 
 /** The signature covers the raw characters of `body`, which is the canonical JSON of a CommandEnvelope. */
@@ -224,6 +127,60 @@ export interface RestoreCompletedReport extends ReportBase {
   readonly logTail: string;
 }
 
+/** `status` tells a bad backup (FAILED) from one that could not be judged (SKIPPED, with `reason`). */
+export interface VerificationCompletedReport extends ReportBase {
+  readonly verificationId: string;
+  readonly status: VerificationVerdict;
+  readonly reason: string | null;
+  readonly checks: readonly VerificationCheck[];
+  /** Those that fit into one frame, differing ones first. */
+  readonly tables: readonly TableComparison[];
+  readonly tablesTotal: number | null;
+  readonly tablesEqual: number | null;
+  /** What the restore of a FULL verification took, from CREATE DATABASE to the last index; null otherwise. */
+  readonly restoreMs: number | null;
+  readonly steps: readonly AttemptStep[];
+  readonly logTail: string;
+}
+
+/** The answer to a short command (`restore:preflight`, `restore:swap` …): what its row says, or why it failed. */
+export interface PreflightResult extends ReportBase {
+  readonly findings: readonly PreflightFinding[];
+  readonly error?: ErrorBody;
+}
+
+export interface SwapResult extends ReportBase {
+  readonly restoreId: string;
+  readonly liveDatabase: string;
+  readonly retiredDatabase: string;
+  readonly drainedSessions: number;
+  readonly error?: ErrorBody;
+}
+
+export interface DiscardResult extends ReportBase {
+  readonly restoreId: string;
+  readonly error?: ErrorBody;
+}
+
+export interface RewrapResult extends ReportBase {
+  /** Purpose `backup-key`, sealed to the agent that was named. */
+  readonly sealed?: SealedSecret;
+  readonly error?: ErrorBody;
+}
+
+export interface DeleteResult extends ReportBase {
+  readonly error?: ErrorBody;
+}
+
+export interface ExportResult extends ReportBase {
+  /** Where it lies on the agent's machine. */
+  readonly path?: string;
+  readonly sizeBytes?: number;
+  /** hex */
+  readonly sha256?: string;
+  readonly error?: ErrorBody;
+}
+
 /** Uploads. `object` is `data-00001`, `index`, `keys-1.json` or `manifest.json`, relative to the attempt's folder. */
 export interface UploadBegin extends ReportBase {
   readonly object: string;
@@ -276,6 +233,8 @@ export interface UploadPublish extends ReportBase {
 
 export interface UploadPublishAnswer {
   readonly sha256: string;
+  /** Agent-local storage only: the counter-signed bytes (base64), which the agent writes last. */
+  readonly content?: string;
 }
 
 /** Opens one stored object for reading, for a restore or to read a chain's base. The URL accepts Range. */
@@ -307,6 +266,17 @@ export interface AgentToServerEvents {
   'restore:progress': (message: ProgressReport) => void;
   'restore:completed': (message: RestoreCompletedReport, ack: Ack<Confirmed>) => void;
   'restore:failed': (message: FailedReport, ack: Ack<Confirmed>) => void;
+  'restore:preflight:result': (message: PreflightResult, ack: Ack<Confirmed>) => void;
+  'restore:swap:result': (message: SwapResult, ack: Ack<Confirmed>) => void;
+  'restore:undo:result': (message: SwapResult, ack: Ack<Confirmed>) => void;
+  'restore:discard:result': (message: DiscardResult, ack: Ack<Confirmed>) => void;
+  'verification:started': (message: StartedReport, ack: Ack<Confirmed>) => void;
+  'verification:progress': (message: ProgressReport) => void;
+  'verification:completed': (message: VerificationCompletedReport, ack: Ack<Confirmed>) => void;
+  'verification:failed': (message: FailedReport, ack: Ack<Confirmed>) => void;
+  'keys:rewrap:result': (message: RewrapResult, ack: Ack<Confirmed>) => void;
+  'backup:delete:result': (message: DeleteResult, ack: Ack<Confirmed>) => void;
+  'backup:export:result': (message: ExportResult, ack: Ack<Confirmed>) => void;
   'command:refused': (message: ReportBase & { readonly error: ErrorBody }, ack: Ack<Confirmed>) => void;
   'upload:begin': (message: UploadBegin, ack: Ack<UploadBeginAnswer>) => void;
   'upload:part': (message: UploadPart, ack: Ack<SignedRequest>) => void;

@@ -1,6 +1,15 @@
-import { IsIn, IsISO8601, IsOptional, IsString, IsUUID, Length, Matches } from 'class-validator';
+import { IsIn, IsISO8601, IsOptional, IsUUID } from 'class-validator';
 import { PageQueryDto } from './pagination.dto.js';
-import type { BackupStatus, BackupType, Compression, ConnectionState, RestoreStatus, StorageType } from './statuses.js';
+import type {
+  BackupStatus,
+  BackupType,
+  Compression,
+  ConnectionState,
+  RestoreStatus,
+  StorageType,
+  VerificationLevel,
+  VerificationStatus,
+} from './statuses.js';
 import { BACKUP_STATUSES, BACKUP_TYPES } from './statuses.js';
 
 /** GET /v1/backups/history. */
@@ -86,6 +95,14 @@ export interface BackupView {
   readonly progress: BackupProgressView | null;
   readonly errorCode: string | null;
   readonly errorMessage: string | null;
+  /** Of the newest verification that judged it; a skipped one does not replace a result. */
+  readonly verificationStatus: VerificationStatus | null;
+  readonly verificationLevel: VerificationLevel | null;
+  readonly verifiedAt: string | null;
+  /** What the last full verification's restore took: the measured part of the recovery time. */
+  readonly measuredRestoreMs: number | null;
+  /** Set when an object is known to be missing or altered; the sentence names it. */
+  readonly damage: string | null;
   readonly lastRestoreStatus: RestoreStatus | null;
   readonly lastRestoreAt: string | null;
 }
@@ -95,49 +112,10 @@ export interface BackupDetailView extends BackupView {
   readonly attempts: readonly AttemptView[];
 }
 
-/**
- * POST /v1/backups/history/:id/restore. Left out, the target name is made by the server: `<database>_restored_<time>`.
- * The database must not exist yet: a restore never writes into a live one.
- */
-export class RestoreDto {
-  @IsOptional()
-  @IsString()
-  @Length(1, 63)
-  @Matches(/^[^\u0000\r\n]*$/, { message: 'targetDatabase must not hold line breaks' })
-  targetDatabase?: string;
-}
-
-export interface RestoreAnswer {
-  readonly success: true;
-  readonly status: 'sent_to_agent';
-  readonly message: string;
-  readonly restoreHistoryId: string;
-}
-
 export interface TableComparison {
   readonly schema: string;
   readonly table: string;
   readonly rows: number;
   readonly restoredRows: number;
   readonly equal: boolean;
-}
-
-export interface RestoreView {
-  readonly id: string;
-  readonly backupId: string;
-  readonly databaseId: string;
-  readonly targetDatabase: string;
-  readonly status: RestoreStatus;
-  readonly connection: ConnectionState | null;
-  readonly startedAt: string;
-  readonly completedAt: string | null;
-  readonly durationMs: number | null;
-  readonly progress: BackupProgressView | null;
-  readonly tablesTotal: number | null;
-  readonly tablesEqual: number | null;
-  readonly tables: readonly TableComparison[];
-  readonly steps: readonly AttemptStep[];
-  readonly logTail: string | null;
-  readonly errorCode: string | null;
-  readonly errorMessage: string | null;
 }

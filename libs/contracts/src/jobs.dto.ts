@@ -109,6 +109,14 @@ export class CreateJobDto {
 /** PATCH /v1/backups/jobs/:id. The database cannot change. */
 export class UpdateJobDto {
   @IsOptional()
+  @IsBoolean()
+  autoVerifyAfterBackup?: boolean;
+
+  @IsOptional()
+  @IsIn(VERIFICATION_LEVELS)
+  verificationLevel?: VerificationLevel;
+
+  @IsOptional()
   @IsString()
   @Length(1, 100)
   name?: string;
@@ -165,6 +173,10 @@ export interface JobView {
   readonly isEncrypted: boolean;
   readonly storageType: StorageType;
   readonly cloudStorageId: string;
+  /** Set for a folder on the agent's own disk. */
+  readonly storagePath: string | null;
+  readonly autoVerifyAfterBackup: boolean;
+  readonly verificationLevel: VerificationLevel | null;
   readonly retentionDays: number | null;
   readonly timeLimitMinutes: number;
   readonly maxChainLength: number;

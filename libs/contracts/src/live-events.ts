@@ -1,5 +1,5 @@
 import type { BackupProgressView } from './backups.dto.js';
-import type { AgentStatus, BackupStatus, RestoreStatus } from './statuses.js';
+import type { AgentStatus, BackupStatus, RestoreStatus, SwapState, VerificationLevel, VerificationStatus } from './statuses.js';
 
 /**
  * What people's sockets receive (default namespace, JWT in `auth.token`). Events carry ids, not rows: the page re-reads what it shows.
@@ -25,6 +25,26 @@ export interface RestoreEvent {
   readonly errorCode?: string;
 }
 
+/** The two databases changed names, or did not: `swapState` says which. */
+export interface SwapEvent {
+  readonly restoreHistoryId: string;
+  readonly swapState: SwapState;
+  readonly errorCode?: string;
+}
+
+export interface VerificationEvent {
+  readonly verificationId: string;
+  readonly historyId: string;
+  readonly verificationLevel: VerificationLevel;
+  readonly status: VerificationStatus;
+  readonly errorCode?: string;
+}
+
+export interface VerificationProgressEvent extends BackupProgressView {
+  readonly verificationId: string;
+  readonly historyId: string;
+}
+
 export interface RestoreProgressEvent extends BackupProgressView {
   readonly restoreHistoryId: string;
 }
@@ -43,6 +63,11 @@ export interface ServerToPersonEvents {
   'restore:progress': (event: RestoreProgressEvent) => void;
   'restore:completed': (event: RestoreEvent) => void;
   'restore:failed': (event: RestoreEvent) => void;
+  'restore:swap': (event: SwapEvent) => void;
+  'verification:started': (event: VerificationEvent) => void;
+  'verification:progress': (event: VerificationProgressEvent) => void;
+  'verification:completed': (event: VerificationEvent) => void;
+  'verification:failed': (event: VerificationEvent) => void;
   'agent:status': (event: AgentEvent) => void;
 }
 

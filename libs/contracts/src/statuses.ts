@@ -43,6 +43,30 @@ export type ScheduleType = (typeof SCHEDULE_TYPES)[number];
 export const VERIFICATION_LEVELS = ['BASIC', 'DATABASE', 'FULL'] as const;
 export type VerificationLevel = (typeof VERIFICATION_LEVELS)[number];
 
+/** PENDING until it has ended; SKIPPED: could not be judged, which says nothing against the backup. */
+export const VERIFICATION_STATUSES = ['PENDING', 'PASSED', 'FAILED', 'SKIPPED'] as const;
+export type VerificationStatus = (typeof VERIFICATION_STATUSES)[number];
+
+export const VERIFICATION_TRIGGERS = ['manual', 'after_backup', 'schedule'] as const;
+export type VerificationTrigger = (typeof VERIFICATION_TRIGGERS)[number];
+
+/** `beside`: a new database; `swap`: beside, then in the live one's place. */
+export const RESTORE_MODES = ['beside', 'swap'] as const;
+export type RestoreMode = (typeof RESTORE_MODES)[number];
+
+/** Of a finished restore; null where none was asked for. */
+export const SWAP_STATES = [
+  'swapping',
+  'swapped',
+  'swap_failed',
+  'undoing',
+  'undone',
+  'undo_failed',
+  'discarding',
+  'discarded',
+] as const;
+export type SwapState = (typeof SWAP_STATES)[number];
+
 export const AGENT_STATUSES = ['online', 'offline', 'quarantined', 'revoked'] as const;
 export type AgentStatus = (typeof AGENT_STATUSES)[number];
 

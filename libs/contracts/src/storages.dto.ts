@@ -96,6 +96,9 @@ export interface StorageView {
   readonly storageType: StorageType;
   readonly name: string;
   readonly isDefault: boolean;
+  /** Whose disk a `local` storage is on; null for the others. */
+  readonly place: 'server' | 'agent' | null;
+  readonly agentId: string | null;
   readonly path: string | null;
   readonly s3Endpoint: string | null;
   readonly s3Region: string | null;

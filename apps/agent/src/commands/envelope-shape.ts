@@ -1,5 +1,5 @@
 import type { CommandEnvelope, CommandType } from '@rahatback/contracts';
-import { BACKUP_TYPES, COMMAND_TYPES, COMPRESSIONS, DATABASE_TYPES, TLS_MODES } from '@rahatback/contracts';
+import { BACKUP_TYPES, COMMAND_TYPES, COMPRESSIONS, DATABASE_TYPES, TLS_MODES, VERIFICATION_LEVELS } from '@rahatback/contracts';
 import { isObject, type JsonObject } from '../state/json-shape.js';
 
 /** Whether a value has the shape; unknown fields are ignored, so that a newer server can talk to this agent. */
@@ -48,6 +48,25 @@ const MAX_CHAIN = 1_000;
 const passphrase = objectWith({ salt: text, memoryKib: count, passes: count, parallelism: count, kekRef: text });
 const cancel = objectWith({ targetCommandId: id });
 
+const signingAgent = objectWith({ agentId: id, signPublicKey: text });
+/** A backup to read and what it needs. */
+const read = {
+  backup: location,
+  links: listOf(location, MAX_CHAIN),
+  agentPath: orNull(text),
+  keyRef: orNull(text),
+  signedBy: orNull(signingAgent),
+};
+const selection = listOf(objectWith({ schema: databaseName, table: orNull(databaseName) }), 1_000);
+const swap = objectWith({
+  restoreId: id,
+  connection,
+  liveDatabase: databaseName,
+  restoredDatabase: databaseName,
+  retiredDatabase: databaseName,
+  drainMs: count,
+});
+
 const PAYLOADS: Readonly<Record<CommandType, Shape>> = {
   'database:test': objectWith({ connection }),
   'job:execute': objectWith({
@@ -60,23 +79,46 @@ const PAYLOADS: Readonly<Record<CommandType, Shape>> = {
     passphrase: orNull(passphrase),
     chainId: id,
     base: listOf(location, MAX_CHAIN),
+    agentPath: orNull(text),
     timeLimitMs: count,
   }),
   'job:cancel': cancel,
   'restore:execute': objectWith({
+    ...read,
     restoreId: id,
-    backup: location,
-    links: listOf(location, MAX_CHAIN),
     connection,
     targetDatabase: databaseName,
+    selection,
+    parallelism: count,
     timeLimitMs: count,
   }),
   'restore:cancel': cancel,
+  'restore:preflight': objectWith({
+    ...read,
+    connection,
+    targetDatabase: databaseName,
+    liveDatabase: orNull(databaseName),
+    selection,
+  }),
+  'restore:swap': swap,
+  'restore:undo': swap,
+  'restore:discard': objectWith({ restoreId: id, connection, database: databaseName }),
+  'verification:execute': objectWith({
+    ...read,
+    verificationId: id,
+    level: oneOf(VERIFICATION_LEVELS),
+    databaseType: oneOf(DATABASE_TYPES),
+    timeLimitMs: count,
+  }),
+  'verification:cancel': cancel,
+  'keys:rewrap': objectWith({ ...read, forAgentId: id, sealPublicKey: text }),
+  'backup:delete': objectWith({ location, agentPath: text }),
+  'backup:export': objectWith({ ...read, fileName: databaseName, timeLimitMs: count }),
 };
 
 const sealed = objectWith({
   ref: text,
-  purpose: oneOf(['database-password', 'passphrase-kek']),
+  purpose: oneOf(['database-password', 'passphrase-kek', 'backup-key']),
   subject: text,
   version: count,
   enc: text,

@@ -5,7 +5,7 @@ import { startPostgres, tempDir, waitFor, type PrivatePostgres, type TempDir } f
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { AgentProcess, runAgent } from './agent-process.js';
-import { backupPayload, envelope } from './command-factory.js';
+import { backupPayload, envelope, WHOLE_RESTORE } from './command-factory.js';
 import { ScriptedServer } from './scripted-server.js';
 
 const ROWS = 20_000;
@@ -136,13 +136,18 @@ export class BackupWorld {
 
   async restoreCommand(
     database: string,
-    fields: Omit<CommandPayloads['restore:execute'], 'connection' | 'restoreId' | 'timeLimitMs' | 'links'> & {
-      links?: BackupLocation[];
-    },
+    fields: Pick<CommandPayloads['restore:execute'], 'backup' | 'targetDatabase'> & Partial<CommandPayloads['restore:execute']>,
   ): Promise<CommandEnvelope<'restore:execute'>> {
     this.#fence += 1;
     return envelope(this.server.agent, 'restore:execute', {
-      payload: { restoreId: randomUUID(), connection: this.connection(database), timeLimitMs: 600_000, links: [], ...fields },
+      payload: {
+        restoreId: randomUUID(),
+        connection: this.connection(database),
+        timeLimitMs: 600_000,
+        links: [],
+        ...WHOLE_RESTORE,
+        ...fields,
+      },
       resource: `restore:database-1/${fields.targetDatabase}`,
       fence: this.#fence,
       sealed: [await this.sealed()],

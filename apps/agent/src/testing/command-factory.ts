@@ -70,9 +70,15 @@ export const backupPayload = (fields: Partial<CommandPayloads['job:execute']> = 
   passphrase: null,
   chainId: randomUUID(),
   base: [],
+  agentPath: null,
   timeLimitMs: 3_600_000,
   ...fields,
 });
+
+/** What a reading command has besides its backup: nothing out of the ordinary. */
+export const PLAIN_READ = { agentPath: null, keyRef: null, signedBy: null } as const;
+/** The whole backup, by one session. */
+export const WHOLE_RESTORE = { ...PLAIN_READ, selection: [], parallelism: 1 } as const;
 
 let sequence = 0;
 

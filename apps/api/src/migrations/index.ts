@@ -1,4 +1,5 @@
 import { Init1763640000000 } from './1763640000000-init.js';
+import { Proofs1763650000000 } from './1763650000000-proofs.js';
 
 /** Every migration, oldest first. Listed by hand so that a build never depends on what lies in a folder. */
-export const MIGRATIONS = [Init1763640000000];
+export const MIGRATIONS = [Init1763640000000, Proofs1763650000000];

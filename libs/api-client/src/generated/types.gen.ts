@@ -137,6 +137,8 @@ export type CreateJobDto = {
 };
 
 export type UpdateJobDto = {
+    autoVerifyAfterBackup?: boolean;
+    verificationLevel?: 'BASIC' | 'DATABASE' | 'FULL';
     name?: string;
     scheduleType?: 'manual' | 'hourly' | 'daily' | 'weekly' | 'monthly' | 'custom' | 'advanced';
     backupType?: 'full' | 'incremental' | 'differential';
@@ -151,8 +153,21 @@ export type UpdateJobDto = {
     isActive?: boolean;
 };
 
+export type SealedKeyDto = {
+    enc: string;
+    ciphertext: string;
+};
+
 export type RestoreDto = {
     targetDatabase?: string;
+    targetDatabaseId?: string;
+    mode?: 'beside' | 'swap';
+    selection?: Array<unknown>;
+    confirmDatabase?: string;
+    undoHours?: number;
+    drainSeconds?: number;
+    parallelism?: number;
+    sealedKey?: SealedKeyDto;
 };
 
 export type AgentView = {
@@ -237,6 +252,11 @@ export type BackupDetailView = {
     progress: BackupProgressView | null;
     errorCode: string | null;
     errorMessage: string | null;
+    verificationStatus: 'PENDING' | 'PASSED' | 'FAILED' | 'SKIPPED';
+    verificationLevel: 'BASIC' | 'DATABASE' | 'FULL';
+    verifiedAt: string | null;
+    measuredRestoreMs: number | null;
+    damage: string | null;
     lastRestoreStatus: 'success' | 'running' | 'failed' | 'cancelled';
     lastRestoreAt: string | null;
 };
@@ -270,6 +290,11 @@ export type BackupView = {
     progress: BackupProgressView | null;
     errorCode: string | null;
     errorMessage: string | null;
+    verificationStatus: 'PENDING' | 'PASSED' | 'FAILED' | 'SKIPPED';
+    verificationLevel: 'BASIC' | 'DATABASE' | 'FULL';
+    verifiedAt: string | null;
+    measuredRestoreMs: number | null;
+    damage: string | null;
     lastRestoreStatus: 'success' | 'running' | 'failed' | 'cancelled';
     lastRestoreAt: string | null;
 };
@@ -357,6 +382,9 @@ export type JobView = {
     isEncrypted: boolean;
     storageType: 'local' | 's3' | 'google_drive';
     cloudStorageId: string;
+    storagePath: string | null;
+    autoVerifyAfterBackup: boolean;
+    verificationLevel: 'BASIC' | 'DATABASE' | 'FULL';
     retentionDays: number | null;
     timeLimitMinutes: number;
     maxChainLength: number;
@@ -400,7 +428,13 @@ export type RestoreView = {
     id: string;
     backupId: string;
     databaseId: string;
+    targetDatabaseId: string;
     targetDatabase: string;
+    mode: 'beside' | 'swap';
+    selection: Array<{
+        schema: string;
+        table: string | null;
+    }>;
     status: 'success' | 'running' | 'failed' | 'cancelled';
     connection: 'connected' | 'lost';
     startedAt: string;
@@ -410,6 +444,9 @@ export type RestoreView = {
     tablesTotal: number | null;
     tablesEqual: number | null;
     tables: Array<TableComparison>;
+    swapState: 'swapping' | 'swapped' | 'swap_failed' | 'undoing' | 'undone' | 'undo_failed' | 'discarding' | 'discarded';
+    retiredDatabase: string | null;
+    undoUntil: string | null;
     steps: Array<AttemptStep>;
     logTail: string | null;
     errorCode: string | null;
@@ -447,6 +484,8 @@ export type StorageView = {
     storageType: 'local' | 's3' | 'google_drive';
     name: string;
     isDefault: boolean;
+    place: 'agent' | 'server';
+    agentId: string | null;
     path: string | null;
     s3Endpoint: string | null;
     s3Region: string | null;
@@ -495,7 +534,7 @@ export type WorkspaceView = {
 };
 
 export type ErrorBody = {
-    code: 'VALIDATION' | 'BODY_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CONFLICT' | 'FORBIDDEN' | 'RATE_LIMITED' | 'SCHEDULE_UNSUPPORTED' | 'CRON_INVALID' | 'TZ_INVALID' | 'ORIGIN_FORBIDDEN' | 'UNAUTHENTICATED' | 'LOGIN_FAILED' | 'LOGIN_THROTTLED' | 'SESSION_EXPIRED' | 'SESSION_REUSED' | 'EMAIL_TAKEN' | 'PASSWORD_WEAK' | 'PASSPHRASE_WEAK' | 'RECOVERY_KEY_MISSING' | 'RECOVERY_KEY_INVALID' | 'NO_AGENT_ONLINE' | 'AGENT_OFFLINE' | 'ENROL_REFUSED' | 'AGENT_AUTH_FAILED' | 'AGENT_REVOKED' | 'AGENT_QUARANTINED' | 'AGENT_UPGRADE_REQUIRED' | 'AGENT_TIMEOUT' | 'AGENT_RESTARTED' | 'AGENT_POLICY_REFUSED' | 'WS_BAD_FRAME' | 'COMMAND_REFUSED' | 'COMMAND_EXPIRED' | 'FENCED' | 'LEASE_EXPIRED' | 'TIME_LIMIT' | 'CANCELLED' | 'ALREADY_RUNNING' | 'TOO_LATE' | 'DB_UNREACHABLE' | 'DB_AUTH_FAILED' | 'DB_NOT_FOUND' | 'DB_PRIVILEGE' | 'DB_TLS' | 'DB_CONNECTION_LOST' | 'TOOL_VERSION' | 'TOOL_MISSING' | 'TOOL_VULNERABLE' | 'ENGINE_UNSUPPORTED' | 'ENGINE_MISMATCH' | 'VERSION_DOWNGRADE' | 'HOST_FORBIDDEN' | 'DUMP_FAILED' | 'DUMP_KILLED' | 'DUMP_INCOMPLETE' | 'DUMP_STALLED' | 'RESTORE_FAILED' | 'RESTORE_TARGET_EXISTS' | 'RESTORE_TARGET_LIVE' | 'RESTORE_DIGEST_MISMATCH' | 'PIPELINE_FAILED' | 'STORAGE_UNREACHABLE' | 'STORAGE_TRANSIENT' | 'STORAGE_PERMANENT' | 'S3_BUCKET' | 'S3_REGION' | 'S3_DENIED' | 'S3_CREDENTIALS' | 'PATH_FORBIDDEN' | 'NO_SPACE' | 'OBJECT_EXISTS' | 'OBJECT_MISSING' | 'UPLOAD_MISSING' | 'PART_INVALID' | 'URL_EXPIRED' | 'STORAGE_IN_USE' | 'CHAIN_IN_USE' | 'WRONG_KEY' | 'DATA_CORRUPT' | 'DATA_TRUNCATED' | 'FORMAT_UNSUPPORTED' | 'MANIFEST_INVALID' | 'KDF_PARAMS_REFUSED' | 'KEYS_INVALID' | 'CHECKSUM_MISMATCH' | 'CONFIG_INVALID' | 'BOOT_CHECK_REDIS_POLICY' | 'BOOT_CHECK_POSTGRES_VERSION' | 'BOOT_CHECK_SCHEMA' | 'BOOT_CHECK_CLOCK' | 'UNAVAILABLE' | 'INTERNAL';
+    code: 'VALIDATION' | 'BODY_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CONFLICT' | 'FORBIDDEN' | 'RATE_LIMITED' | 'SCHEDULE_UNSUPPORTED' | 'CRON_INVALID' | 'TZ_INVALID' | 'ORIGIN_FORBIDDEN' | 'UNAUTHENTICATED' | 'LOGIN_FAILED' | 'LOGIN_THROTTLED' | 'SESSION_EXPIRED' | 'SESSION_REUSED' | 'STEP_UP_REQUIRED' | 'EMAIL_TAKEN' | 'PASSWORD_WEAK' | 'PASSPHRASE_WEAK' | 'RECOVERY_KEY_MISSING' | 'RECOVERY_KEY_INVALID' | 'NO_AGENT_ONLINE' | 'AGENT_OFFLINE' | 'ENROL_REFUSED' | 'AGENT_AUTH_FAILED' | 'AGENT_REVOKED' | 'AGENT_QUARANTINED' | 'AGENT_UPGRADE_REQUIRED' | 'AGENT_TIMEOUT' | 'AGENT_RESTARTED' | 'AGENT_POLICY_REFUSED' | 'WS_BAD_FRAME' | 'COMMAND_REFUSED' | 'COMMAND_EXPIRED' | 'FENCED' | 'LEASE_EXPIRED' | 'TIME_LIMIT' | 'CANCELLED' | 'ALREADY_RUNNING' | 'TOO_LATE' | 'DB_UNREACHABLE' | 'DB_AUTH_FAILED' | 'DB_NOT_FOUND' | 'DB_PRIVILEGE' | 'DB_TLS' | 'DB_CONNECTION_LOST' | 'TOOL_VERSION' | 'TOOL_MISSING' | 'TOOL_VULNERABLE' | 'ENGINE_UNSUPPORTED' | 'ENGINE_MISMATCH' | 'VERSION_DOWNGRADE' | 'HOST_FORBIDDEN' | 'DUMP_FAILED' | 'DUMP_KILLED' | 'DUMP_INCOMPLETE' | 'DUMP_STALLED' | 'RESTORE_FAILED' | 'RESTORE_TARGET_EXISTS' | 'RESTORE_TARGET_LIVE' | 'RESTORE_DIGEST_MISMATCH' | 'RESTORE_PREFLIGHT' | 'SWAP_REFUSED' | 'SWAP_FAILED' | 'UNDO_EXPIRED' | 'CONFIRMATION_MISMATCH' | 'SELECTION_INVALID' | 'VERIFICATION_FAILED' | 'SERVER_BINARIES_MISSING' | 'BACKUP_DAMAGED' | 'PIPELINE_FAILED' | 'STORAGE_UNREACHABLE' | 'STORAGE_TRANSIENT' | 'STORAGE_PERMANENT' | 'S3_BUCKET' | 'S3_REGION' | 'S3_DENIED' | 'S3_CREDENTIALS' | 'PATH_FORBIDDEN' | 'NO_SPACE' | 'OBJECT_EXISTS' | 'OBJECT_MISSING' | 'UPLOAD_MISSING' | 'PART_INVALID' | 'URL_EXPIRED' | 'STORAGE_IN_USE' | 'CHAIN_IN_USE' | 'WRONG_KEY' | 'DATA_CORRUPT' | 'DATA_TRUNCATED' | 'FORMAT_UNSUPPORTED' | 'MANIFEST_INVALID' | 'KDF_PARAMS_REFUSED' | 'KEYS_INVALID' | 'CHECKSUM_MISMATCH' | 'CONFIG_INVALID' | 'BOOT_CHECK_REDIS_POLICY' | 'BOOT_CHECK_POSTGRES_VERSION' | 'BOOT_CHECK_SCHEMA' | 'BOOT_CHECK_CLOCK' | 'UNAVAILABLE' | 'INTERNAL';
     /**
      * Says what to do next.
      */

@@ -31,6 +31,7 @@ export const backupPayload = ({ backupId, fence, job, database, plan, recoveryRe
         },
   chainId: plan.chainId,
   base: plan.base,
+  agentPath: job.storagePath,
   timeLimitMs: job.timeLimitMinutes * 60_000,
 });
 

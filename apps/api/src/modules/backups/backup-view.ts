@@ -39,6 +39,11 @@ export const toBackupView = (backup: BackupRow, around: BackupSurroundings): Bac
     progress: running ? backup.progress : null,
     errorCode: backup.errorCode,
     errorMessage: backup.errorMessage,
+    verificationStatus: backup.verificationStatus,
+    verificationLevel: backup.verificationLevel,
+    verifiedAt: iso(backup.verifiedAt),
+    measuredRestoreMs: backup.measuredRestoreMs,
+    damage: backup.damage,
     lastRestoreStatus: around.lastRestoreStatus,
     lastRestoreAt: iso(around.lastRestoreAt),
   };

@@ -1,4 +1,11 @@
-import type { BackupProgressView, BackupStatus, BackupType, Compression, ErrorCode } from '@rahatback/contracts';
+import type {
+  BackupProgressView,
+  BackupStatus,
+  BackupType,
+  Compression,
+  ErrorCode,
+  VerificationLevel,
+} from '@rahatback/contracts';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { bigintAsNumber } from '../../platform/database/columns.js';
 
@@ -34,6 +41,18 @@ export class BackupRow {
   @Column('text', { name: 'error_code', nullable: true }) errorCode: ErrorCode | null;
   @Column('text', { name: 'error_message', nullable: true }) errorMessage: string | null;
   @Column('uuid', { name: 'requested_by', nullable: true }) requestedBy: string | null;
+  /** Of the newest verification that judged it. */
+  @Column('text', { name: 'verification_status', nullable: true }) verificationStatus: 'PASSED' | 'FAILED' | null;
+  @Column('text', { name: 'verification_level', nullable: true }) verificationLevel: VerificationLevel | null;
+  @Column('timestamptz', { name: 'verified_at', nullable: true }) verifiedAt: Date | null;
+  @Column('bigint', { name: 'measured_restore_ms', nullable: true, transformer: bigintAsNumber }) measuredRestoreMs:
+    number | null;
+  /** A sentence naming what is missing or altered; such a backup is no base of a new link. */
+  @Column('text', { nullable: true }) damage: string | null;
+  @Column('timestamptz', { name: 'imported_at', nullable: true }) importedAt: Date | null;
+  /** An imported backup stands in the storage, and is encrypted, under the ids of the workspace and database that it was made in. */
+  @Column('uuid', { name: 'origin_workspace_id', nullable: true }) originWorkspaceId: string | null;
+  @Column('uuid', { name: 'origin_database_id', nullable: true }) originDatabaseId: string | null;
   @Column('timestamptz', { name: 'deleting_at', nullable: true }) deletingAt: Date | null;
   @Column('timestamptz', { name: 'deleted_at', nullable: true }) deletedAt: Date | null;
 }

@@ -18,6 +18,8 @@ export class JobRow {
   @Column('uuid', { name: 'database_id' }) databaseId: string;
   @Column('uuid', { name: 'storage_id' }) storageId: string;
   @Column('text') name: string;
+  /** Folder on the agent's own disk; null where the storage is the server's to reach. */
+  @Column('text', { name: 'storage_path', nullable: true }) storagePath: string | null;
   @Column('text', { name: 'schedule_type', default: 'manual' }) scheduleType: ScheduleType;
   @Column('text', { name: 'time_zone', default: 'Europe/Istanbul' }) timeZone: string;
   @Column('text', { name: 'backup_type', default: 'full' }) backupType: BackupType;

@@ -1,4 +1,13 @@
-import type { AttemptStep, BackupProgressView, ErrorCode, RestoreStatus, TableComparison } from '@rahatback/contracts';
+import type {
+  AttemptStep,
+  BackupProgressView,
+  ErrorCode,
+  RestoreMode,
+  RestoreSelection,
+  RestoreStatus,
+  SwapState,
+  TableComparison,
+} from '@rahatback/contracts';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { bigintAsNumber } from '../../platform/database/columns.js';
 
@@ -13,6 +22,18 @@ export class RestoreRow {
   @Column('bigint', { transformer: bigintAsNumber }) fence: number;
   @Column('text', { name: 'target_database' }) targetDatabase: string;
   @Column('text') status: RestoreStatus;
+  @Column('text', { default: 'beside' }) mode: RestoreMode;
+  /** The database whose server took the copy, where it is not `databaseId`. */
+  @Column('uuid', { name: 'target_database_id', nullable: true }) targetDatabaseId: string | null;
+  @Column('text', { name: 'live_database', nullable: true }) liveDatabase: string | null;
+  @Column('jsonb', { default: [] }) selection: readonly RestoreSelection[];
+  @Column('integer', { default: 1 }) parallelism: number;
+  @Column('integer', { name: 'drain_seconds', default: 30 }) drainSeconds: number;
+  @Column('integer', { name: 'undo_hours', default: 24 }) undoHours: number;
+  @Column('text', { name: 'swap_state', nullable: true }) swapState: SwapState | null;
+  @Column('uuid', { name: 'swap_command_id', nullable: true }) swapCommandId: string | null;
+  @Column('text', { name: 'retired_database', nullable: true }) retiredDatabase: string | null;
+  @Column('timestamptz', { name: 'undo_until', nullable: true }) undoUntil: Date | null;
   @Column('jsonb', { nullable: true }) progress: BackupProgressView | null;
   @Column('jsonb') steps: readonly AttemptStep[];
   @Column('jsonb') tables: readonly TableComparison[];

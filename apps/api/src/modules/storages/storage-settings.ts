@@ -94,6 +94,8 @@ export const toStorageView = ({ settings, ...row }: StorageRow): StorageView => 
   storageType: row.storageType,
   name: row.name,
   isDefault: row.isDefault,
+  place: row.storageType === 'local' ? (settings.agentId === undefined ? 'server' : 'agent') : null,
+  agentId: settings.agentId ?? null,
   path: settings.path ?? null,
   s3Endpoint: settings.endpoint ?? null,
   s3Region: settings.region ?? null,

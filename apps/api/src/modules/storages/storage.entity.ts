@@ -5,6 +5,8 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 export interface StorageSettings {
   /** local: folder below `<storageRoot>/<workspaceId>/`. */
   readonly path?: string;
+  /** local: the agent on whose disk `path` is; unset for the server's own. */
+  readonly agentId?: string;
   readonly endpoint?: string;
   readonly region?: string;
   readonly bucket?: string;

@@ -1,5 +1,5 @@
 import type { AgentToServerEvents } from '@rahatback/contracts';
-import { COMMAND_STATES, COMMAND_TYPES } from '@rahatback/contracts';
+import { COMMAND_STATES, COMMAND_TYPES, PREFLIGHT_SUBJECTS, VERIFICATION_CHECKS } from '@rahatback/contracts';
 import { z } from 'zod';
 import type { AgentMessage } from './agent-session.js';
 
@@ -47,6 +47,36 @@ const location = z.object({
   databaseId: id,
 });
 
+const finding = z.object({
+  subject: z.enum(PREFLIGHT_SUBJECTS),
+  severity: z.enum(['ok', 'warning', 'blocker']),
+  message: text(4000),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
+const check = z.object({
+  name: z.enum(VERIFICATION_CHECKS),
+  result: z.enum(['passed', 'failed', 'skipped']),
+  message: text(4000),
+  evidence: z.record(z.string(), z.unknown()),
+  durationMs: z.number().nonnegative(),
+});
+const swapped = z.object({
+  ...report,
+  restoreId: id,
+  liveDatabase: text(200),
+  retiredDatabase: text(200),
+  drainedSessions: size,
+  error: error.optional(),
+});
+const sealedKey = z.object({
+  ref: text(200),
+  purpose: z.literal('backup-key'),
+  subject: text(200),
+  version: size,
+  enc: text(200),
+  ciphertext: text(500),
+});
+
 type FrameSchemas = { readonly [E in keyof AgentToServerEvents]: z.ZodType<AgentMessage<E>> };
 
 export const AGENT_FRAMES: FrameSchemas = {
@@ -89,6 +119,35 @@ export const AGENT_FRAMES: FrameSchemas = {
     logTail,
   }),
   'restore:failed': failedReport,
+  'restore:preflight:result': z.object({ ...report, findings: z.array(finding).max(1000), error: error.optional() }),
+  'restore:swap:result': swapped,
+  'restore:undo:result': swapped,
+  'restore:discard:result': z.object({ ...report, restoreId: id, error: error.optional() }),
+  'verification:started': started,
+  'verification:progress': progress,
+  'verification:completed': z.object({
+    ...report,
+    verificationId: id,
+    status: z.enum(['PASSED', 'FAILED', 'SKIPPED']),
+    reason: text(4000).nullable(),
+    checks: z.array(check).max(100),
+    tables,
+    tablesTotal: size.nullable(),
+    tablesEqual: size.nullable(),
+    restoreMs: size.nullable(),
+    steps,
+    logTail,
+  }),
+  'verification:failed': failedReport,
+  'keys:rewrap:result': z.object({ ...report, sealed: sealedKey.optional(), error: error.optional() }),
+  'backup:delete:result': z.object({ ...report, error: error.optional() }),
+  'backup:export:result': z.object({
+    ...report,
+    path: text(4000).optional(),
+    sizeBytes: size.optional(),
+    sha256: sha256.optional(),
+    error: error.optional(),
+  }),
   'command:refused': z.object({ ...report, error }),
   'upload:begin': z.object({ ...report, object: objectName }),
   'upload:part': z.object({

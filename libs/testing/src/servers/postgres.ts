@@ -13,7 +13,7 @@ const START_TIMEOUT_MS = 30_000;
 const PORT_ATTEMPTS = 5;
 
 export interface PostgresOptions {
-  /** Major version. Default: that of the newest installed client tools. */
+  /** Major version, also one of `availableMajors`. Default: that of the newest installed client tools. */
   readonly version?: number;
   /** Extra environment of the server, such as TZ. */
   readonly env?: NodeJS.ProcessEnv;
@@ -34,7 +34,7 @@ export interface PrivatePostgres {
   readonly logPath: string;
   /** The postmaster's process id; 0 while stopped. */
   pid(): number;
-  /** Connection string of the superuser (default database: postgres). */
+  /** Connection string of the superuser (default database: postgres). @throws Error for the few names that pg's own parser cannot take */
   url(database?: string): string;
   /** Creates a database from template0 (UTF-8) and returns its name. */
   createDatabase(name?: string): Promise<string>;
@@ -60,8 +60,19 @@ interface Cluster {
 
 const SUPERUSER = 'postgres';
 const quoteIdentifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-const pgUrl = (port: number, password: string, database: string): string =>
-  `postgresql://${SUPERUSER}:${password}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
+
+/** pg's parser undoes percent signs as decodeURI does: these characters must stand as they are, and `?` and `#` cannot be said at all. */
+const PLAIN_IN_PG_URL = /%(?:3B|2F|3A|40|26|3D|2B|24|2C)/g;
+
+function pgUrl(port: number, password: string, database: string): string {
+  const path = encodeURIComponent(database).replaceAll(PLAIN_IN_PG_URL, decodeURIComponent);
+  if (/[?#]|(^|\/)\.{1,2}(\/|$)/.test(database))
+    throw new Error(`No URL of pg can name the database ${database}: connect with host, port and password.`);
+  return `postgresql://${SUPERUSER}:${password}@127.0.0.1:${port}/${path}`;
+}
+
+const clientOf = (port: number, password: string, database: string): Client =>
+  new Client({ host: '127.0.0.1', port, user: SUPERUSER, password, database, connectionTimeoutMillis: 5_000 });
 
 async function initCluster(binaries: PostgresBinaries, home: string): Promise<Cluster> {
   await giveToUnprivileged(home);
@@ -94,8 +105,7 @@ function serverArgs(cluster: Cluster, port: number, options: PostgresOptions): s
   return ['-D', cluster.dataDir, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
 }
 
-async function answers(url: string): Promise<boolean> {
-  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+async function answers(client: Client): Promise<boolean> {
   // pg emits an error on a socket that the server cuts while we close it.
   client.on('error', () => undefined);
   await client.connect();
@@ -106,7 +116,7 @@ async function answers(url: string): Promise<boolean> {
 async function startCluster(cluster: Cluster, port: number, options: PostgresOptions): Promise<ServerProcess> {
   const command = unprivileged(join(cluster.binaries.binDir, 'postgres'), serverArgs(cluster, port, options), 'QUIT');
   const server = spawnServer(command, { cwd: cluster.home, logPath: cluster.logPath, env: options.env });
-  await waitUntilReady(server, () => answers(pgUrl(port, cluster.password, 'postgres')), {
+  await waitUntilReady(server, () => answers(clientOf(port, cluster.password, 'postgres')), {
     name: `PostgreSQL ${cluster.binaries.major} on port ${port}`,
     logPath: cluster.logPath,
     timeoutMs: START_TIMEOUT_MS,
@@ -125,8 +135,7 @@ async function startOnFreePort(cluster: Cluster, options: PostgresOptions): Prom
   }
 }
 
-async function runQuery(url: string, sql: string, values: unknown[]): Promise<unknown[][]> {
-  const client = new Client({ connectionString: url });
+async function runQuery(client: Client, sql: string, values: unknown[]): Promise<unknown[][]> {
   await client.connect();
   try {
     return (await client.query<unknown[]>({ text: sql, values, rowMode: 'array' })).rows;
@@ -146,7 +155,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Priv
   const started = await startOnFreePort(cluster, options);
   const { port } = started;
   let { server } = started;
-  const url = (database = 'postgres'): string => pgUrl(port, cluster.password, database);
+  const client = (database = 'postgres'): Client => clientOf(port, cluster.password, database);
   return {
     host: '127.0.0.1',
     port,
@@ -156,10 +165,10 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Priv
     dataDir: cluster.dataDir,
     logPath: cluster.logPath,
     pid: () => (server.hasEnded() ? 0 : server.pid),
-    url,
-    query: (sql, { database, values = [] } = {}) => runQuery(url(database), sql, values),
+    url: (database = 'postgres') => pgUrl(port, cluster.password, database),
+    query: (sql, { database, values = [] } = {}) => runQuery(client(database), sql, values),
     async createDatabase(name = `test_${randomBytes(6).toString('hex')}`) {
-      await runQuery(url(), `CREATE DATABASE ${quoteIdentifier(name)} TEMPLATE template0`, []);
+      await runQuery(client(), `CREATE DATABASE ${quoteIdentifier(name)} TEMPLATE template0`, []);
       return name;
     },
     async start() {

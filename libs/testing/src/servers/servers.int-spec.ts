@@ -1,9 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Client } from 'pg';
 import { Redis } from 'ioredis';
 import { isAlive } from '../processes/process-tree.js';
 import { startPostgres, type PrivatePostgres } from './postgres.js';
-import { clientMajors } from './postgres-binaries.js';
+import { availableMajors, clientBinDir, clientMajors, findPostgres, missingMajor } from './postgres-binaries.js';
 import { startRedis, type PrivateRedis } from './redis.js';
 
 describe('private PostgreSQL', () => {
@@ -26,6 +28,24 @@ describe('private PostgreSQL', () => {
     ]);
   });
 
+  it.each(['a=b host=evil', '$(id) ;&,@:+', '100%25 %', 'slash/\\back', "it's"])(
+    'leads to database %j by its URL',
+    async (name) => {
+      await server.createDatabase(name);
+      const client = new Client({ connectionString: server.url(name) });
+      await client.connect();
+      expect((await client.query('SELECT current_database() AS name')).rows).toEqual([{ name }]);
+      await client.end();
+    },
+  );
+
+  it('asks any name, and says when no URL can', async () => {
+    const name = await server.createDatabase('what? #1');
+    expect(await server.query('SELECT current_database()', { database: name })).toEqual([[name]]);
+    expect(() => server.url(name)).toThrow(/connect with host/);
+    expect(() => server.url('../x')).toThrow(/connect with host/);
+  });
+
   it('keeps committed rows over a kill of all its processes', async () => {
     const durable = await startPostgres({ durable: true });
     try {
@@ -43,6 +63,19 @@ describe('private PostgreSQL', () => {
 
   it('says what to do when the wanted major is not here', async () => {
     await expect(startPostgres({ version: 9 })).rejects.toThrow(/script\/bootstrap/);
+  });
+});
+
+describe('PostgreSQL majors', () => {
+  it('are those with a server and a client of the same major', () => {
+    expect(availableMajors()).toContain(clientMajors()[0]);
+    for (const major of availableMajors()) {
+      expect(findPostgres(major).major).toBe(major);
+      const { stdout } = spawnSync(join(clientBinDir(major), 'pg_dump'), ['--version'], { encoding: 'utf8' });
+      expect(stdout).toContain(`(PostgreSQL) ${major}.`);
+      expect(missingMajor(major)).toBeNull();
+    }
+    expect(missingMajor(9)).toMatch(/script\/bootstrap --majors/);
   });
 });
 

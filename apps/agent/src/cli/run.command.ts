@@ -16,7 +16,7 @@ async function start(context: CliContext): Promise<AgentDaemon | undefined> {
   const { config, home } = context;
   const log = createLog(config.logLevel);
   try {
-    return await AgentDaemon.start({ home, config, log, parts: productionParts(config, log) });
+    return await AgentDaemon.start({ home, config, log, parts: productionParts(config, home, log) });
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'CONFLICT') throw error;
     context.stderr.write(`rahatback-agent: ${error.code}: ${error.message}\n`);

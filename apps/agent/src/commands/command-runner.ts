@@ -3,11 +3,10 @@ import { AppError } from '@rahatback/contracts';
 import { asAppError } from '../errors.js';
 import { deferred } from '../deferred.js';
 import type { CommandJournal } from '../journal/command-journal.js';
-import { isExecution } from '../journal/journal-state.js';
+import { isExecution, isRepeatable } from '../journal/journal-state.js';
 import type { AgentLog } from '../log.js';
 import { checkFence } from './admission.js';
-import { isCommandOf } from './envelope-shape.js';
-import { failureOutcome, type Execution, type Executors, type Outcome } from './executor.js';
+import { executorOf, failureOutcome, type Execution, type Executors, type Outcome } from './executor.js';
 
 export const DATABASE_TEST_LIMIT_MS = 25_000;
 const LIGHT_CONCURRENCY = 8;
@@ -35,9 +34,14 @@ const newWork = (command: CommandEnvelope): Work => {
   return { command, stop: new AbortController(), isRunning: false, done: promise, finish: () => resolve(undefined) };
 };
 
+/** Of what changes databases or files and has no limit of its own. */
+const SHORT_EXECUTION_LIMIT_MS = 5 * 60_000;
+
 const timeLimitMs = (command: CommandEnvelope): number => {
-  if (isCommandOf(command, 'job:execute') || isCommandOf(command, 'restore:execute')) return command.payload.timeLimitMs;
-  return DATABASE_TEST_LIMIT_MS;
+  const { payload } = command;
+  if ('timeLimitMs' in payload) return payload.timeLimitMs;
+  if ('drainMs' in payload) return payload.drainMs + SHORT_EXECUTION_LIMIT_MS;
+  return isExecution(command.type) ? SHORT_EXECUTION_LIMIT_MS : DATABASE_TEST_LIMIT_MS;
 };
 
 const timeLimitError = (command: CommandEnvelope): AppError =>
@@ -60,7 +64,9 @@ export class CommandRunner {
    * @param stopReason ends it before it begins
    */
   submit(command: CommandEnvelope, stopReason?: AppError): void {
-    if (this.#work.has(command.commandId) || this.options.journal.get(command.commandId)?.state !== 'accepted') return;
+    const state = this.options.journal.get(command.commandId)?.state;
+    const isOpen = state === 'accepted' || (state === 'running' && isRepeatable(command.type));
+    if (this.#work.has(command.commandId) || !isOpen) return;
     const older = [...this.#work.values()].filter(
       (work) => work.command.resource === command.resource && work.command.fence < command.fence,
     );
@@ -159,9 +165,8 @@ export class CommandRunner {
       recordPublished: (report) => journal.published(command.commandId, report),
     };
     this.options.log.info({ commandId: command.commandId, type: command.type, resource: command.resource }, 'Command started');
-    if (isCommandOf(command, 'job:execute')) return executors['job:execute']({ ...execution, command });
-    if (isCommandOf(command, 'restore:execute')) return executors['restore:execute']({ ...execution, command });
-    if (isCommandOf(command, 'database:test')) return executors['database:test']({ ...execution, command });
+    const executor = executorOf(executors, command.type);
+    if (executor) return executor(execution);
     throw new AppError('COMMAND_REFUSED', `This agent does not know how to run ${command.type}: upgrade it.`);
   }
 }

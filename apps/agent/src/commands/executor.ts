@@ -1,6 +1,6 @@
 import type { CommandEnvelope, CommandState, CommandType, ReportBase } from '@rahatback/contracts';
 import { AppError } from '@rahatback/contracts';
-import type { ChildProcess, RecordedResult } from '../journal/journal-record.js';
+import type { ChildProcess, RecordedResult, ResultEvent } from '../journal/journal-record.js';
 import { errorBodyOf } from '../errors.js';
 import type { JsonObject } from '../state/json-shape.js';
 
@@ -25,12 +25,45 @@ export interface Execution<T extends CommandType = CommandType> {
 
 export type Executor<T extends CommandType = CommandType> = (execution: Execution<T>) => Promise<Outcome>;
 
-export type ExecutedType = 'database:test' | 'job:execute' | 'restore:execute';
-export type Executors = { readonly [T in ExecutedType]: Executor<T> };
+export type ExecutedType = Exclude<CommandType, `${string}:cancel`>;
+/** A command without one is refused: a newer server may know commands that this agent does not. */
+export type Executors = { readonly [T in ExecutedType]?: Executor<T> };
+
+/** The executor of a type takes just the commands of that type, which the dispatch by the type itself ensures. */
+export const executorOf = (executors: Executors, type: CommandType): Executor | undefined =>
+  (executors as Readonly<Partial<Record<CommandType, Executor>>>)[type];
 
 export const reportBase = (command: CommandEnvelope): ReportBase => ({ commandId: command.commandId, fence: command.fence });
 
-const FAILURE_EVENTS = { 'job:execute': 'backup:failed', 'restore:execute': 'restore:failed' } as const;
+/** Long work fails with its steps and log. */
+const FAILURE_EVENTS: Partial<Record<CommandType, ResultEvent>> = {
+  'job:execute': 'backup:failed',
+  'restore:execute': 'restore:failed',
+  'verification:execute': 'verification:failed',
+};
+
+type Payload = { readonly [name: string]: unknown };
+
+/** Short commands have one answer, in which `error` says that it failed; the rest is what their shape asks for. */
+const ANSWER_EVENTS: Partial<
+  Record<CommandType, { readonly event: ResultEvent; readonly empty: (payload: Payload) => Payload }>
+> = {
+  'database:test': { event: 'database:test:result', empty: () => ({ success: false }) },
+  'restore:preflight': { event: 'restore:preflight:result', empty: () => ({ findings: [] }) },
+  'restore:swap': { event: 'restore:swap:result', empty: (payload) => notSwapped(payload) },
+  'restore:undo': { event: 'restore:undo:result', empty: (payload) => notSwapped(payload) },
+  'restore:discard': { event: 'restore:discard:result', empty: ({ restoreId }) => ({ restoreId }) },
+  'keys:rewrap': { event: 'keys:rewrap:result', empty: () => ({}) },
+  'backup:delete': { event: 'backup:delete:result', empty: () => ({}) },
+  'backup:export': { event: 'backup:export:result', empty: () => ({}) },
+};
+
+const notSwapped = ({ restoreId, liveDatabase, retiredDatabase }: Payload): Payload => ({
+  restoreId,
+  liveDatabase,
+  retiredDatabase,
+  drainedSessions: 0,
+});
 
 export interface FailureWords {
   readonly steps: readonly unknown[];
@@ -39,16 +72,15 @@ export interface FailureWords {
 
 /** The result of a command that did not succeed, for each type in the shape that the protocol has for it. */
 export function failureResult(
-  command: Pick<CommandEnvelope, 'commandId' | 'fence' | 'type'>,
+  command: Pick<CommandEnvelope, 'commandId' | 'fence' | 'type'> & { readonly payload?: object },
   error: unknown,
   words: FailureWords = { steps: [], logTail: '' },
 ): RecordedResult {
   const base = { commandId: command.commandId, fence: command.fence, error: errorBodyOf(error) };
-  if (command.type === 'database:test') return { event: 'database:test:result', message: { ...base, success: false } };
-  if (command.type === 'job:execute' || command.type === 'restore:execute') {
-    return { event: FAILURE_EVENTS[command.type], message: { ...base, ...words } };
-  }
-  return { event: 'command:refused', message: base };
+  const answer = ANSWER_EVENTS[command.type];
+  if (answer) return { event: answer.event, message: { ...base, ...answer.empty({ ...command.payload }) } };
+  const event = FAILURE_EVENTS[command.type];
+  return event ? { event, message: { ...base, ...words } } : { event: 'command:refused', message: base };
 }
 
 export function failureOutcome(command: CommandEnvelope, error: unknown, words?: FailureWords): Outcome {

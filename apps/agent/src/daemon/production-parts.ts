@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { killLeftover, postgresEngine, type DatabaseEngine } from '@rahatback/backup-core';
+import { IndexCache, killLeftover, postgresEngine, type DatabaseEngine } from '@rahatback/backup-core';
 import type { ToolVersion } from '@rahatback/contracts';
 import type { AgentConfig } from '../config/agent-config.js';
 import { backupExecutor } from '../executors/backup.executor.js';
@@ -8,13 +8,19 @@ import { dropStagingOf, isRestoredBy } from '../executors/drop-staging.js';
 import type { ExecutorParts } from '../executors/executor-parts.js';
 import { restoreExecutor } from '../executors/restore.executor.js';
 import type { AgentLog } from '../log.js';
+import type { AgentHome } from '../state/agent-home.js';
 import type { DaemonParts } from './agent-daemon.js';
 
 const PROGRAMS = ['pg_dump', 'psql'] as const;
 
 /** The daemon as it runs at a customer's. Tools are looked for at each use, so that an upgrade of them needs no restart. */
-export function productionParts(config: Pick<AgentConfig, 'toolDirs' | 'path'>, log: AgentLog): DaemonParts {
+export function productionParts(
+  config: Pick<AgentConfig, 'toolDirs' | 'path'>,
+  home: Pick<AgentHome, 'cacheDir'>,
+  log: AgentLog,
+): DaemonParts {
   const search = { extraFolders: config.toolDirs, path: config.path };
+  const indexes = new IndexCache(join(home.cacheDir, 'indexes'));
   const find: ExecutorParts['tools'] = (engine: DatabaseEngine) => engine.findTools(search);
   return {
     tools: async (): Promise<ToolVersion[]> => {
@@ -23,7 +29,7 @@ export function productionParts(config: Pick<AgentConfig, 'toolDirs' | 'path'>, 
       return found.flatMap(({ version, folder }) => PROGRAMS.map((name) => ({ name, version, path: join(folder, name) })));
     },
     executors: ({ identity, keys, requests, link }) => {
-      const parts: ExecutorParts = { identity, keys, requests, link, log, tools: find };
+      const parts: ExecutorParts = { identity, keys, requests, link, log, tools: find, indexes };
       return {
         'database:test': databaseTestExecutor(parts),
         'job:execute': backupExecutor(parts),

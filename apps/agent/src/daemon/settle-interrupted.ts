@@ -3,7 +3,7 @@ import { AppError } from '@rahatback/contracts';
 import { failureResult } from '../commands/executor.js';
 import type { CommandJournal } from '../journal/command-journal.js';
 import type { ChildProcess, RecordedResult } from '../journal/journal-record.js';
-import { isEnded, type CommandEntry } from '../journal/journal-state.js';
+import { isEnded, isRepeatable, type CommandEntry } from '../journal/journal-state.js';
 import type { AgentLog } from '../log.js';
 
 export interface InterruptedWork {
@@ -53,7 +53,7 @@ async function settleRunning(entry: CommandEntry, work: InterruptedWork): Promis
 
 /**
  * What the former process left behind: children are killed, staging databases dropped, and each command that was running is settled in the
- * journal. Run it before the first connection. @returns the commands that were accepted and not begun
+ * journal. Run it before the first connection. @returns the commands to run: accepted and not begun, or repeatable
  */
 export async function settleInterrupted(work: InterruptedWork): Promise<CommandEntry[]> {
   const open = work.journal.open().filter((entry) => !isEnded(entry));
@@ -61,9 +61,9 @@ export async function settleInterrupted(work: InterruptedWork): Promise<CommandE
     if (isCancel(entry)) {
       await work.journal.ended(entry.id, 'succeeded', null);
       await work.journal.confirmed(entry.id);
-    } else if (entry.state === 'running') {
+    } else if (entry.state === 'running' && !isRepeatable(entry.type)) {
       await settleRunning(entry, work);
     }
   }
-  return open.filter((entry) => !isCancel(entry) && entry.state === 'accepted');
+  return open.filter((entry) => !isCancel(entry) && (entry.state === 'accepted' || isRepeatable(entry.type)));
 }

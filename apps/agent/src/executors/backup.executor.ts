@@ -1,19 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import {
   crashPoint,
-  loadChain,
   MANIFEST_OBJECT,
   runBackup,
+  usableBase,
   type BackupIdentity,
   type BackupKeys,
   type LoadedChain,
 } from '@rahatback/backup-core';
 import type { BackupCompletedReport, BackupPayload } from '@rahatback/contracts';
-import type { AppError } from '@rahatback/contracts';
 import { SignedUrlSink, type UploadPoint } from '@rahatback/storage/agent';
 import { failureOutcome, reportBase, type Execution, type Executor, type Outcome } from '../commands/executor.js';
 import { agentCrashPoint } from '../crash-points.js';
-import { asAppError } from '../errors.js';
 import { AGENT_VERSION } from '../version.js';
 import { childRecorder, engineOf, openerOf, ownBackups, type ExecutorParts } from './executor-parts.js';
 import { throttledProgress } from './progress.js';
@@ -23,22 +21,16 @@ import { uploadControl } from './transfer-control.js';
 
 type BackupRun = Execution<'job:execute'>;
 
-/** Falling back to a full must not hide that the server was away or that the run was stopped. */
-const isChainTrouble = (error: AppError): boolean =>
-  error.kind === 'user' && !['CANCELLED', 'TIME_LIMIT', 'NO_SPACE'].includes(error.code);
-
 async function openBase(parts: ExecutorParts, run: BackupRun, record: RunRecord): Promise<LoadedChain | null> {
-  const { base } = run.command.payload;
-  if (base.length === 0) return null;
   const backups = ownBackups(parts, run.command, run.signal);
   try {
-    return await loadChain(base.map((location) => backups.open(location)));
+    const links = run.command.payload.base.map((location) => backups.open(location));
+    const { base, trouble } = await usableBase(links, parts.indexes);
+    if (trouble !== null) record.note('full instead', `The chain cannot be built on (${trouble.code}): ${trouble.message}`);
+    return base;
   } catch (error) {
     run.signal.throwIfAborted();
-    const cause = asAppError(error);
-    if (!isChainTrouble(cause)) throw cause;
-    record.note('full instead', `The chain cannot be built on (${cause.code}): ${cause.message}`);
-    return null;
+    throw error;
   } finally {
     backups.close();
   }
@@ -142,7 +134,7 @@ async function runWithKeys(parts: ExecutorParts, run: BackupRun, { record, base,
       engine,
       access: { connection, password: await openPassword(command, connection.passwordRef, openerOf(parts)) },
       tools: await parts.tools(engine),
-      sink,
+      sink: parts.indexes.sink(sink),
       identity: identityOf(command.payload, parts.identity.agentId, base),
       keys,
       compression,

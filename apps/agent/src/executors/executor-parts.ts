@@ -1,6 +1,12 @@
 import type { BackupLocation, CommandEnvelope, DatabaseType } from '@rahatback/contracts';
 import { AppError } from '@rahatback/contracts';
-import { postgresEngine, type BackupToOpen, type ClientTools, type DatabaseEngine } from '@rahatback/backup-core';
+import {
+  postgresEngine,
+  type BackupToOpen,
+  type IndexCache,
+  type ClientTools,
+  type DatabaseEngine,
+} from '@rahatback/backup-core';
 import { openWithAgentKey } from '@rahatback/crypto';
 import { SignedUrlSource } from '@rahatback/storage/agent';
 import { reportBase, type Execution } from '../commands/executor.js';
@@ -19,6 +25,7 @@ export interface ExecutorParts {
   readonly link: ServerLink;
   readonly log: AgentLog;
   readonly tools: (engine: DatabaseEngine) => Promise<readonly ClientTools[]>;
+  readonly indexes: IndexCache;
 }
 
 const ENGINES: readonly DatabaseEngine[] = [postgresEngine];

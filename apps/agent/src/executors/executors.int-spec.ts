@@ -1,6 +1,6 @@
 import { generateSealKeyPair } from '@rahatback/crypto';
 import { descendantsOf, isAlive, listProcesses, waitFor } from '@rahatback/testing';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runAgent } from '../testing/agent-process.js';
 import { BackupWorld } from '../testing/backup-world.js';
@@ -107,6 +107,8 @@ describe('the executors', () => {
         .filter(([key]) => key.startsWith(`${id}/`) && key.includes('data-'))
         .reduce((sum, [, { length }]) => sum + length, 0);
     expect(sizeOf(location.backupId)).toBeLessThan(sizeOf(full.payload.location.backupId) / 2);
+    // The next link will not fetch these two.
+    expect(await readdir(join(world.home, 'cache', 'indexes'))).toHaveLength(2);
 
     const restore = await world.restoreCommand(shop, {
       backup: location,

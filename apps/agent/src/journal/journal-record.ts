@@ -16,6 +16,15 @@ export const RESULT_EVENTS = [
   'backup:failed',
   'restore:completed',
   'restore:failed',
+  'restore:preflight:result',
+  'restore:swap:result',
+  'restore:undo:result',
+  'restore:discard:result',
+  'verification:completed',
+  'verification:failed',
+  'keys:rewrap:result',
+  'backup:delete:result',
+  'backup:export:result',
   'command:refused',
 ] as const;
 export type ResultEvent = (typeof RESULT_EVENTS)[number];

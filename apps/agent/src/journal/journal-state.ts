@@ -28,7 +28,20 @@ export interface FenceMark {
 }
 
 const NO_FENCE: FenceMark = { highest: -1, executed: -1 };
-const EXECUTIONS: readonly CommandType[] = ['job:execute', 'restore:execute'];
+/** What changes a database or files: once for each fence, and never two on one resource. */
+const EXECUTIONS: readonly CommandType[] = [
+  'job:execute',
+  'restore:execute',
+  'restore:swap',
+  'restore:undo',
+  'restore:discard',
+  'verification:execute',
+  'backup:delete',
+  'backup:export',
+];
+/** What may be run again from the start whatever it had done before the agent died: it looks first at how things stand. */
+const REPEATABLE: readonly CommandType[] = ['restore:swap', 'restore:undo', 'restore:discard', 'backup:delete'];
+export const isRepeatable = (type: CommandType): boolean => REPEATABLE.includes(type);
 export const isExecution = (type: CommandType): boolean => EXECUTIONS.includes(type);
 export const isEnded = (entry: CommandEntry): boolean => TERMINAL_COMMAND_STATES.includes(entry.state);
 

@@ -13,6 +13,8 @@ export class AgentHome {
   readonly statusFile: string;
   readonly journalFile: string;
   readonly lockFile: string;
+  /** Copies that may be deleted at any time. */
+  readonly cacheDir: string;
 
   constructor(readonly path: string) {
     this.identityFile = join(path, 'identity.json');
@@ -24,6 +26,7 @@ export class AgentHome {
     this.statusFile = join(path, 'status.json');
     this.journalFile = join(path, 'journal.log');
     this.lockFile = join(path, 'daemon.lock');
+    this.cacheDir = join(path, 'cache');
   }
 
   /**

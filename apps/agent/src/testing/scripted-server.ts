@@ -44,6 +44,15 @@ const RESULTS = [
   'backup:failed',
   'restore:completed',
   'restore:failed',
+  'restore:preflight:result',
+  'restore:swap:result',
+  'restore:undo:result',
+  'restore:discard:result',
+  'verification:completed',
+  'verification:failed',
+  'keys:rewrap:result',
+  'backup:delete:result',
+  'backup:export:result',
   'command:refused',
 ];
 const OTHERS = [

@@ -1,7 +1,9 @@
 export { configureCrashPoints, crashPoint, CRASH_POINTS, type CrashPoint } from './crash-point.js';
 export { runBackup } from './backup/run-backup.js';
 export type { BackupIdentity, BackupKeys, BackupLimits, BackupRequest, BackupResult } from './backup/backup-request.js';
+export { INDEX_CACHE_MAX_BYTES, IndexCache } from './chain/index-cache.js';
 export { loadChain, type LoadedChain } from './chain/load-chain.js';
+export { isChainTrouble, usableBase, type UsableBase } from './chain/usable-base.js';
 export type { DatabaseTraits, DumpFacts, LargeObjectFacts, SchemaObject, SequenceFacts, TableFacts } from './dump/dump-facts.js';
 export type { TableDigest } from './dump/digest-collector.js';
 export { ROW_DIGEST } from './dump/row-digest.js';

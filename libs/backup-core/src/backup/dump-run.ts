@@ -1,16 +1,19 @@
 import { AppError } from '@rahatback/contracts';
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Chunker } from '../chunker/fastcdc.js';
 import { crashPoint } from '../crash-point.js';
 import type { DumpFacts } from '../dump/dump-facts.js';
 import type { ClientTools, DatabaseAccess } from '../engine/database-engine.js';
-import { spawnTool, type RunningTool } from '../process/spawn-tool.js';
+import { spawnTool, type RunningTool, type ToolExit } from '../process/spawn-tool.js';
 import type { Progress } from '../progress.js';
 import type { BackupRequest } from './backup-request.js';
 import type { ChunkPacker } from './chunk-packer.js';
 
 const STALL_MS = 30 * 60_000;
+/** How long a tool may live on once it has closed its output. */
+const END_MS = 60_000;
 
 export interface DumpOutcome {
   readonly facts: Omit<DumpFacts, 'database'>;
@@ -42,11 +45,25 @@ async function* withoutStall(stream: Readable, stallMs: number): AsyncGenerator<
   }
 }
 
+/** How the tool ended. Its output is closed: there is nothing more to wait for but its end. */
+async function endOf(tool: RunningTool, limitMs: number): Promise<ToolExit> {
+  const timer = new AbortController();
+  const late = delay(limitMs, null, { signal: timer.signal }).catch(() => null);
+  const exit = await Promise.race([tool.exit, late]);
+  timer.abort();
+  if (exit) return exit;
+  throw new AppError(
+    'DUMP_STALLED',
+    `The dump tool closed its output and had not ended ${Math.round(limitMs / 1000)} s later. Run the backup again; if it hangs again, look at the tool.`,
+  );
+}
+
 async function consume(tool: RunningTool, request: BackupRequest, packer: ChunkPacker, progress: Progress): Promise<DumpOutcome> {
   const inspector = request.engine.inspectDump();
   const chunker = new Chunker();
   const hash = createHash('sha256');
-  for await (const bytes of withoutStall(tool.stdout, request.limits?.stallMs ?? STALL_MS)) {
+  const stallMs = request.limits?.stallMs ?? STALL_MS;
+  for await (const bytes of withoutStall(tool.stdout, stallMs)) {
     if (progress.bytesRead === 0) {
       progress.startFlow();
       crashPoint('backup.dump.first_byte');
@@ -61,7 +78,7 @@ async function consume(tool: RunningTool, request: BackupRequest, packer: ChunkP
     request.signal.throwIfAborted();
   }
   crashPoint('backup.dump.end');
-  const exit = await tool.exit;
+  const exit = await endOf(tool, Math.min(stallMs, END_MS));
   request.signal.throwIfAborted();
   if (exit.code !== 0) throw request.engine.dumpFailure(exit, tool.errorTail(), request.access);
   const facts = inspector.finish();

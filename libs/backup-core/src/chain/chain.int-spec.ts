@@ -1,10 +1,13 @@
 import type { AppError, BackupType } from '@rahatback/contracts';
 import { startPostgres, type PrivatePostgres } from '@rahatback/testing';
 import { createHash, randomUUID } from 'node:crypto';
+import { readFile, truncate, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { BackupHarness } from '../backup-harness.suite.js';
 import type { BackupResult } from '../backup/backup-request.js';
 import { dumpBytes } from '../restore/read-dump.js';
 import { loadChain } from './load-chain.js';
+import { usableBase } from './usable-base.js';
 
 const ROWS = 150_000;
 
@@ -76,6 +79,38 @@ describe('a chain', () => {
     // The key of \restrict is new in every dump: the first and the last chunk are.
     expect(again.newChunks).toBeLessThanOrEqual(2);
     expect((await harness.restore(again.manifest.backupId, 'again_restored')).tables.every(({ equal }) => equal)).toBe(true);
+  });
+
+  it('is not built on when a volume of a link is missing or cut; a restore needs no more than what is pointed into', async () => {
+    const full = await link('full', []);
+    const second = await link('incremental', [full.manifest.backupId]);
+    await harness.query(database, 'CREATE TABLE other AS SELECT * FROM t WHERE id % 3 = 0');
+    const third = await link('incremental', [full.manifest.backupId, second.manifest.backupId]);
+    const ids = [full, second, third].map(({ manifest }) => manifest.backupId) as [string, string, string];
+    const base = () => usableBase(ids.map((id) => harness.toOpen(id)));
+    expect((await base()).base?.links).toEqual(ids);
+    for (const [id, object] of [
+      [ids[0], 'data-00001'],
+      [ids[2], 'data-00001'],
+      [ids[1], 'index'],
+    ] as const) {
+      const path = join(harness.folderOf(id), object);
+      const bytes = await readFile(path);
+      await truncate(path, bytes.length - 1);
+      expect(await base()).toMatchObject({ base: null, trouble: { code: 'DATA_TRUNCATED', details: { backupId: id, object } } });
+      await unlink(path);
+      expect(await base()).toMatchObject({ base: null, trouble: { code: 'OBJECT_MISSING', details: { backupId: id, object } } });
+      await writeFile(path, bytes);
+    }
+    // The keys of the full are gone: it cannot be opened itself, nor built on, but the key of the chain is in every link's own file.
+    await unlink(join(harness.folderOf(ids[0]), 'keys-1.json'));
+    expect(await base()).toMatchObject({ base: null, trouble: { code: 'KEYS_INVALID', details: { backupId: ids[0] } } });
+    await sha256Of(ids[2]);
+    await unlink(join(harness.folderOf(ids[0]), 'manifest.json'));
+    await expect(harness.open(ids[2])).rejects.toMatchObject({
+      code: 'OBJECT_MISSING',
+      details: { backupId: ids[0], object: 'manifest.json' },
+    });
   });
 
   it('is refused when a link is of another chain, missing, or no full comes first', async () => {

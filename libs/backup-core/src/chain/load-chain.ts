@@ -1,6 +1,7 @@
 import { AppError } from '@rahatback/contracts';
 import { ChunkTable } from '../index/chunk-table.js';
 import { openLink, type BackupToOpen, type OpenLink } from '../restore/open-backup.js';
+import type { IndexCache } from './index-cache.js';
 
 /** What a backup may point into. */
 export interface LoadedChain {
@@ -14,23 +15,32 @@ export interface LoadedChain {
 
 /**
  * Reads the indexes of a chain: every link, oldest first, for an incremental backup; the full alone for a differential one. Each link brings the
- * chunks that it stored itself. The caller falls back to a full backup when this throws, or when the chain is long enough.
- * @throws AppError as `openLink`; CONFLICT when the links are not one chain
+ * chunks that it stored itself. What a new backup would point into must be there: every volume is looked for and its size compared, since a missing
+ * one would else be found at the restore. (Damage that keeps the size is found by a verification: it takes reading every byte.)
+ * @param indexes where copies of indexes are kept, so that they are not read again for every link
+ * @throws AppError as `openLink`, naming backup and object; DATA_TRUNCATED for a volume of another size; CONFLICT when the links are not one chain
  */
-export async function loadChain(links: readonly BackupToOpen[]): Promise<LoadedChain> {
+export async function loadChain(links: readonly BackupToOpen[], indexes?: IndexCache): Promise<LoadedChain> {
   const opened: OpenLink[] = [];
   for (const link of links) opened.push(await openLink(link));
   const [full] = opened;
   if (full?.manifest.type !== 'full') throw new AppError('CONFLICT', 'A chain begins with a full backup. Make one first.');
+  for (const link of opened) {
+    assertSameChain(full, link);
+    await link.assertStored();
+  }
   const chunks = new ChunkTable();
   for (const [position, link] of opened.entries()) {
-    if (link.manifest.chain.id !== full.manifest.chain.id || !link.dek.equals(full.dek)) {
-      throw new AppError('CONFLICT', `Backup ${link.manifest.backupId} is of another chain. Make a full backup.`);
-    }
-    for await (const line of link.index()) {
+    const cached = indexes ? link.via((source) => indexes.source(source, link.manifest.index)) : link;
+    for await (const line of cached.index()) {
       if (line.kind !== 'run' || line.run.frame.backup !== 0) continue;
       chunks.add({ frame: { ...line.run.frame, backup: position + 1 }, chunks: line.run.chunks });
     }
   }
   return { chainId: full.manifest.chain.id, dek: full.dek, links: opened.map(({ manifest }) => manifest.backupId), chunks };
+}
+
+function assertSameChain(full: OpenLink, { manifest, dek }: OpenLink): void {
+  if (manifest.chain.id === full.manifest.chain.id && dek.equals(full.dek)) return;
+  throw new AppError('CONFLICT', `Backup ${manifest.backupId} is of another chain. Make a full backup.`);
 }

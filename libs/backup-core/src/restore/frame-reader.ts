@@ -1,6 +1,8 @@
 import type { FrameLocation } from '../index/index-format.js';
 import { decodeFrame } from '../frames/frame-codec.js';
-import type { OpenBackup, OpenLink } from './open-backup.js';
+import { volumeObject } from '../volumes/object-context.js';
+import { atObject } from './at-object.js';
+import { linkAt, type OpenBackup, type OpenLink } from './open-backup.js';
 import type { VolumeReader } from './volume-reader.js';
 
 /** Decoded frames that are kept: neighbours in a dump often stand in one old frame. */
@@ -26,9 +28,12 @@ export class FrameReader {
       touch(this.frames, key, kept);
       return { decoded: kept };
     }
-    const link = this.linkOf(frame);
+    const link = linkAt(this.backup, frame.backup);
     const stored = await this.volumeOf(frame, link).read(frame.offset, frame.frameLength);
-    const decoded = decodeFrame(stored, link.manifest.compression, frame.plainLength);
+    const place = { backupId: link.manifest.backupId, object: volumeObject(frame.volume) };
+    const decoded = decodeFrame(stored, link.manifest.compression, frame.plainLength).catch((error: unknown) => {
+      throw atObject(error, place);
+    });
     // It is awaited later, and by nobody when an earlier frame fails.
     decoded.catch(() => undefined);
     touch(this.frames, key, decoded);
@@ -40,10 +45,6 @@ export class FrameReader {
     for (const volume of this.volumes.values()) volume.close();
     this.volumes.clear();
     this.frames.clear();
-  }
-
-  private linkOf({ backup }: FrameLocation): OpenLink {
-    return backup === 0 ? this.backup.link : (this.backup.links[backup - 1] as OpenLink);
   }
 
   private volumeOf({ backup, volume }: FrameLocation, link: OpenLink): VolumeReader {

@@ -1,7 +1,6 @@
 import { AppError } from '@rahatback/contracts';
 import { commitsTo, CryptoError, type KeysFile } from '@rahatback/crypto';
 import type { BackupSource } from '@rahatback/storage/agent';
-import { asAppError } from '../as-app-error.js';
 import type { DumpFacts } from '../dump/dump-facts.js';
 import type { IndexEnd, IndexHeader } from '../index/index-format.js';
 import { FactsAssembler, readIndex, type IndexLine } from '../index/index-reader.js';
@@ -9,9 +8,10 @@ import type { Manifest } from '../manifest/manifest.js';
 import { MANIFEST_MAX_BYTES, parseManifest } from '../manifest/parse-manifest.js';
 import { verifyManifest, type TrustedKeys } from '../manifest/sign-manifest.js';
 import type { ObjectRecord } from '../volumes/encrypted-object.js';
-import { MANIFEST_OBJECT, objectAssociatedData } from '../volumes/object-context.js';
+import { INDEX_OBJECT, keysObject, MANIFEST_OBJECT, objectAssociatedData } from '../volumes/object-context.js';
+import { atObject } from './at-object.js';
 import { readKeys, readSmall } from './read-keys.js';
-import { VolumeReader } from './volume-reader.js';
+import { assertStoredSize, VolumeReader } from './volume-reader.js';
 
 export interface BackupToOpen {
   readonly source: BackupSource;
@@ -35,9 +35,27 @@ export class OpenLink {
   reader(volume: number): VolumeReader {
     const { manifest, source, dek } = this;
     const record: ObjectRecord | undefined = volume === 0 ? manifest.index : manifest.volumes[volume - 1];
-    if (!record)
-      throw new AppError('DATA_CORRUPT', `The index names volume ${volume}, which backup ${manifest.backupId} does not have.`);
-    return new VolumeReader({ source, record, key: dek, associatedData: objectAssociatedData(manifest, record.name, volume) });
+    const { backupId } = manifest;
+    if (!record) throw new AppError('DATA_CORRUPT', `The index names volume ${volume}, which backup ${backupId} does not have.`);
+    const associatedData = objectAssociatedData(manifest, record.name, volume);
+    return new VolumeReader({ backupId, source, record, key: dek, associatedData });
+  }
+
+  /** The same backup with its objects read through something else. */
+  via(decorate: (source: BackupSource) => BackupSource): OpenLink {
+    return new OpenLink(this.manifest, this.dek, decorate(this.source));
+  }
+
+  /** That index and volumes stand in the store with their sizes; reads none of their bytes. @throws AppError OBJECT_MISSING, DATA_TRUNCATED */
+  async assertStored(): Promise<void> {
+    const { backupId, index, volumes } = this.manifest;
+    for (const record of [index, ...volumes]) {
+      try {
+        await assertStoredSize(this.source, record);
+      } catch (error) {
+        throw atObject(error, { backupId, object: record.name });
+      }
+    }
   }
 
   /** The lines of the index, checked to be this backup's and whole. */
@@ -50,7 +68,7 @@ export class OpenLink {
         yield line;
       }
     } catch (error) {
-      throw asAppError(error, 'index');
+      throw atObject(error, { backupId: this.manifest.backupId, object: INDEX_OBJECT });
     } finally {
       reader.close();
     }
@@ -69,29 +87,39 @@ export class OpenLink {
   }
 }
 
-/**
- * Reads and checks manifest and keys: format, signatures, that the key is the chain's. Nothing is decrypted with a wrong key.
- * @throws AppError MANIFEST_INVALID, FORMAT_UNSUPPORTED, KEYS_INVALID, WRONG_KEY, OBJECT_MISSING
- */
-export async function openLink({ source, backupId, trust, unlock }: BackupToOpen): Promise<OpenLink> {
-  const manifest = parseManifest(await readSmall(source, MANIFEST_OBJECT, MANIFEST_MAX_BYTES));
-  verifyManifest(manifest, trust(manifest.agentId));
-  if (backupId !== null && manifest.backupId !== backupId) {
+type ManifestToOpen = Pick<BackupToOpen, 'source' | 'backupId' | 'trust'>;
+
+async function openManifest({ source, backupId, trust }: ManifestToOpen): Promise<Manifest> {
+  try {
+    const manifest = parseManifest(await readSmall(source, MANIFEST_OBJECT, MANIFEST_MAX_BYTES));
+    verifyManifest(manifest, trust(manifest.agentId));
+    if (backupId === null || manifest.backupId === backupId) return manifest;
     throw new AppError(
       'MANIFEST_INVALID',
       `The manifest is that of backup ${manifest.backupId}, not of ${backupId}. Look for the right folder.`,
     );
-  }
-  try {
-    const keys = await readKeys(source);
-    assertKeysFit(keys, manifest);
-    const dek = await unlock(keys);
-    if (!commitsTo(manifest.commitment, dek, keys)) {
-      throw new AppError('WRONG_KEY', `This key does not open backup ${backupId ?? manifest.backupId}. Nothing was written.`);
-    }
-    return new OpenLink(manifest, dek, source);
   } catch (error) {
-    throw asAppError(error);
+    throw atObject(error, { backupId, object: MANIFEST_OBJECT });
+  }
+}
+
+/**
+ * Reads and checks manifest and keys: format, signatures, that the key is the chain's. Nothing is decrypted with a wrong key.
+ * @throws AppError MANIFEST_INVALID, FORMAT_UNSUPPORTED, KEYS_INVALID, WRONG_KEY, OBJECT_MISSING, naming backup and object
+ */
+export async function openLink(request: BackupToOpen): Promise<OpenLink> {
+  const manifest = await openManifest(request);
+  const { backupId } = manifest;
+  const keys = await readKeys(request.source, backupId);
+  try {
+    assertKeysFit(keys, manifest);
+    const dek = await request.unlock(keys);
+    if (!commitsTo(manifest.commitment, dek, keys)) {
+      throw new AppError('WRONG_KEY', `This key does not open backup ${backupId}. Nothing was written.`);
+    }
+    return new OpenLink(manifest, dek, request.source);
+  } catch (error) {
+    throw atObject(error, { backupId, object: keysObject(keys.generation) });
   }
 }
 
@@ -108,10 +136,20 @@ function assertKeysFit(keys: KeysFile, { workspaceId, databaseId, backupId, chai
 /** A backup with everything it points into, ready to be read. */
 export interface OpenBackup {
   readonly link: OpenLink;
-  /** In the order of the index: number n there is `links[n - 1]` here. */
-  readonly links: readonly OpenLink[];
+  /** In the order of the index: number n there is `links[n - 1]` here; null for those that it points to no chunk of, which need not be there. */
+  readonly links: readonly (OpenLink | null)[];
   readonly facts: DumpFacts;
   readonly end: IndexEnd;
+}
+
+/** Number n of the index: 0 is the backup itself. */
+export function linkAt({ link, links }: Pick<OpenBackup, 'link' | 'links'>, number: number): OpenLink {
+  const found = number === 0 ? link : links[number - 1];
+  if (found) return found;
+  throw new AppError(
+    'DATA_CORRUPT',
+    `The index points into link ${number}, which it did not when it was opened. Use another copy.`,
+  );
 }
 
 export interface ChainToOpen extends BackupToOpen {
@@ -119,29 +157,53 @@ export interface ChainToOpen extends BackupToOpen {
   readonly linkSource?: (backupId: string) => BackupSource;
 }
 
-/** Opens a backup and the links that it points into, and reads its index once. @throws as `openLink`; AppError DATA_CORRUPT, DATA_TRUNCATED */
+/**
+ * Opens a backup and the links that it points into, and reads its index once. Of those links only manifest and volumes are needed: the backup's
+ * own keys file opens the whole chain. @throws as `openLink`; AppError DATA_CORRUPT, DATA_TRUNCATED, naming backup and object
+ */
 export async function openBackup(request: ChainToOpen): Promise<OpenBackup> {
   const link = await openLink(request);
-  const links: OpenLink[] = [];
-  for (const backupId of link.manifest.chain.links) {
-    if (!request.linkSource)
-      throw new AppError('OBJECT_MISSING', `This backup points into backup ${backupId}: say where that one is.`);
-    links.push(await openLink({ ...request, backupId, source: request.linkSource(backupId) }));
-  }
-  for (const { manifest } of links) assertSameChain(link.manifest, manifest);
   const assembler = new FactsAssembler();
+  const pointedTo = new Set<number>();
   let end: IndexEnd | null = null;
   for await (const line of link.index()) {
+    if (line.kind === 'run') pointedTo.add(line.run.frame.backup);
     if (line.kind === 'facts') assembler.add(line.part);
     if (line.kind === 'end') end = line.end;
   }
   if (!end) throw new AppError('DATA_CORRUPT', 'The index has no end. Use another copy of this backup.');
+  const links: (OpenLink | null)[] = [];
+  for (const [position, backupId] of link.manifest.chain.links.entries()) {
+    links.push(pointedTo.has(position + 1) ? await openPart(request, link, backupId) : null);
+  }
   return { link, links, facts: assembler.facts(), end };
+}
+
+/** A link of the same chain, opened with the chain's key that is known already. */
+async function openPart(
+  { linkSource, trust }: ChainToOpen,
+  { manifest: own, dek }: OpenLink,
+  backupId: string,
+): Promise<OpenLink> {
+  const place = { backupId, object: MANIFEST_OBJECT };
+  try {
+    if (!linkSource) throw new AppError('OBJECT_MISSING', `This backup points into backup ${backupId}: say where that one is.`);
+    const source = linkSource(backupId);
+    const manifest = await openManifest({ source, trust, backupId });
+    assertSameChain(own, manifest);
+    return new OpenLink(manifest, dek, source);
+  } catch (error) {
+    throw atObject(error, place);
+  }
 }
 
 function assertSameChain(backup: Manifest, link: Manifest): void {
   const same =
-    backup.chain.id === link.chain.id && backup.workspaceId === link.workspaceId && backup.databaseId === link.databaseId;
+    backup.chain.id === link.chain.id &&
+    backup.workspaceId === link.workspaceId &&
+    backup.databaseId === link.databaseId &&
+    // Workspace, database and chain being the same, one commitment is one data key.
+    backup.commitment === link.commitment;
   if (same) return;
   throw new AppError(
     'MANIFEST_INVALID',

@@ -4,8 +4,9 @@ import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { asAppError } from '../as-app-error.js';
 import type { IndexRun } from '../index/index-format.js';
+import { INDEX_OBJECT, volumeObject } from '../volumes/object-context.js';
 import { FrameReader } from './frame-reader.js';
-import type { OpenBackup } from './open-backup.js';
+import { linkAt, type OpenBackup } from './open-backup.js';
 
 /** Frames that are fetched and decoded ahead: 8 MiB or so. */
 const READ_AHEAD_RUNS = 8;
@@ -16,17 +17,17 @@ interface PendingRun {
 }
 
 /** The chunks of a run, each checked against its id. */
-function* chunksOf({ frame, chunks }: IndexRun, plain: Buffer): Generator<Buffer> {
+function* chunksOf(backup: OpenBackup, { frame, chunks }: IndexRun, plain: Buffer): Generator<Buffer> {
   for (const { id, length, offset } of chunks) {
     const chunk = plain.subarray(offset, offset + length);
     if (chunk.length !== length || !hash('sha256', chunk, 'buffer').equals(id)) {
+      const { volume } = frame;
+      const object = volumeObject(volume);
+      const backupId = linkAt(backup, frame.backup).manifest.backupId;
       throw new AppError(
         'DATA_CORRUPT',
-        `A chunk in volume ${frame.volume} is not what the index says. Use another copy of this backup.`,
-        {
-          volume: frame.volume,
-          offset: frame.offset,
-        },
+        `A chunk in ${object} of backup ${backupId} is not what the index says. Use another copy of this backup.`,
+        { backupId, object, volume, offset: frame.offset },
       );
     }
     yield chunk;
@@ -55,7 +56,7 @@ export async function* dumpBytes(backup: OpenBackup): AsyncGenerator<Buffer> {
   let bytes = 0;
   try {
     for await (const { run, decoded } of pendingRuns(backup, frames)) {
-      for (const chunk of chunksOf(run, await decoded)) {
+      for (const chunk of chunksOf(backup, run, await decoded)) {
         whole.update(chunk);
         bytes += chunk.length;
         yield chunk;
@@ -67,7 +68,10 @@ export async function* dumpBytes(backup: OpenBackup): AsyncGenerator<Buffer> {
     frames.close();
   }
   if (bytes !== backup.end.bytes || whole.digest('hex') !== backup.end.sha256) {
-    throw new AppError('DATA_CORRUPT', 'The dump as a whole is not what was backed up. Use another copy of this backup.');
+    throw new AppError('DATA_CORRUPT', 'The dump as a whole is not what was backed up. Use another copy of this backup.', {
+      backupId: backup.link.manifest.backupId,
+      object: INDEX_OBJECT,
+    });
   }
 }
 

@@ -2,6 +2,7 @@ import { AppError } from '@rahatback/contracts';
 import { newestReadableKeys, type KeysFile, type StoredKeysFile } from '@rahatback/crypto';
 import type { BackupSource } from '@rahatback/storage/agent';
 import { keysObject } from '../volumes/object-context.js';
+import { atObject } from './at-object.js';
 
 const MAX_KEYS_BYTES = 4 * 1024 * 1024;
 /** A rotation may have removed the oldest generations; so many in a row are looked for. */
@@ -26,13 +27,17 @@ async function readIfThere(source: BackupSource, generation: number): Promise<St
   }
 }
 
-/** The newest readable generation of a backup's keys. @throws CryptoError KEYS_INVALID, FORMAT_UNSUPPORTED */
-export async function readKeys(source: BackupSource): Promise<KeysFile> {
+/** The newest readable generation of a backup's keys. @throws AppError KEYS_INVALID, FORMAT_UNSUPPORTED, naming the newest file that there is */
+export async function readKeys(source: BackupSource, backupId: string): Promise<KeysFile> {
   const files: StoredKeysFile[] = [];
   for (let generation = 1, gap = 0; gap < (files.length > 0 ? 1 : MAX_GAP); generation += 1) {
     const file = await readIfThere(source, generation);
     gap = file ? 0 : gap + 1;
     if (file) files.push(file);
   }
-  return newestReadableKeys(files).keys;
+  try {
+    return newestReadableKeys(files).keys;
+  } catch (error) {
+    throw atObject(error, { backupId, object: keysObject(files.at(-1)?.generation ?? 1) });
+  }
 }

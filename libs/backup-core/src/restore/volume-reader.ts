@@ -1,14 +1,15 @@
 import { AppError } from '@rahatback/contracts';
-import { headerSize, plainRangeToCipherRange, SegmentReader, segmentStart } from '@rahatback/crypto';
+import { headerSize, plainRangeToCipherRange, SegmentReader, segmentStart, type CipherRange } from '@rahatback/crypto';
 import type { BackupSource } from '@rahatback/storage/agent';
 import type { Readable } from 'node:stream';
-import { asAppError } from '../as-app-error.js';
 import type { ObjectRecord } from '../volumes/encrypted-object.js';
+import { atObject } from './at-object.js';
 
 /** A gap up to here is read and dropped; a larger one is skipped by a new request. */
 const MAX_SKIP_BYTES = 4 * 1024 * 1024;
 
 export interface VolumeAccess {
+  readonly backupId: string;
   readonly source: BackupSource;
   /** From the signed manifest. */
   readonly record: ObjectRecord;
@@ -16,9 +17,27 @@ export interface VolumeAccess {
   readonly associatedData: Uint8Array;
 }
 
+/** That the object stands in the store with the size that the manifest has; reads none of its bytes. @throws AppError OBJECT_MISSING, DATA_TRUNCATED */
+export async function assertStoredSize(source: BackupSource, { name, storedBytes }: ObjectRecord): Promise<void> {
+  const { sizeBytes } = await source.stat(name);
+  if (sizeBytes === storedBytes) return;
+  throw new AppError(
+    'DATA_TRUNCATED',
+    `${name} has ${sizeBytes} bytes where the manifest has ${storedBytes}. Use another copy.`,
+    // Where the two sizes part: the first segment that cannot be as it was written.
+    {
+      object: name,
+      sizeBytes,
+      expectedBytes: storedBytes,
+      segment: Math.floor(Math.min(sizeBytes, storedBytes) / segmentStart(1)),
+    },
+  );
+}
+
 /**
  * Reads ranges of one object's plaintext. Ranges in rising order, as a restore asks for them, come out of one streaming request; a jump opens
- * another. Holds little more than one segment. One range at a time. @throws AppError DATA_CORRUPT, DATA_TRUNCATED naming object and segment
+ * another. Segments that no range touches are never decrypted, so damage there hurts nobody. Holds little more than one segment. One range at a
+ * time. @throws AppError DATA_CORRUPT, DATA_TRUNCATED naming backup, object and segment
  */
 export class VolumeReader {
   private segments: SegmentReader | null = null;
@@ -35,7 +54,7 @@ export class VolumeReader {
   constructor(private readonly access: VolumeAccess) {}
 
   async read(offset: number, length: number): Promise<Buffer> {
-    const { record } = this.access;
+    const { record, backupId } = this.access;
     try {
       if (offset + length > record.plainBytes) {
         throw new AppError('DATA_CORRUPT', `The index points behind the end of ${record.name}. Use another copy of this backup.`);
@@ -44,13 +63,14 @@ export class VolumeReader {
       if (offset < this.plainStart || offset > this.plainStart + this.plainBytes + MAX_SKIP_BYTES || !this.iterator)
         await this.seek(offset);
       this.drop(offset - this.plainStart);
+      await this.skipTo(offset);
       while (this.plainStart + this.plainBytes < offset + length) {
         this.keep(await this.nextPlain(segments));
         this.drop(offset - this.plainStart);
       }
       return this.take(length);
     } catch (error) {
-      throw asAppError(error, record.name);
+      throw atObject(error, { backupId, object: record.name });
     }
   }
 
@@ -72,18 +92,7 @@ export class VolumeReader {
 
   private async openHeader(): Promise<SegmentReader> {
     const { source, record, key, associatedData } = this.access;
-    const { sizeBytes } = await source.stat(record.name);
-    if (sizeBytes !== record.storedBytes) {
-      throw new AppError(
-        'DATA_TRUNCATED',
-        `${record.name} has ${sizeBytes} bytes where the manifest has ${record.storedBytes}. Use another copy.`,
-        {
-          object: record.name,
-          sizeBytes,
-          expectedBytes: record.storedBytes,
-        },
-      );
-    }
+    await assertStoredSize(source, record);
     const parts: Buffer[] = [];
     for await (const bytes of await source.read(record.name, { start: 0, end: headerSize() })) parts.push(bytes as Buffer);
     return new SegmentReader({ key, associatedData, header: Buffer.concat(parts), ciphertextSize: record.storedBytes });
@@ -92,11 +101,7 @@ export class VolumeReader {
   private async seek(offset: number): Promise<void> {
     this.close();
     const { source, record } = this.access;
-    const { start, firstSegment, skip } = plainRangeToCipherRange(
-      offset,
-      Math.min(offset + 1, record.plainBytes),
-      record.storedBytes,
-    );
+    const { start, firstSegment, skip } = this.segmentOf(offset);
     // An empty object has one segment, which must authenticate as well.
     this.stream = await source.read(record.name, { start: record.plainBytes === 0 ? headerSize() : start });
     this.iterator = (this.stream as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
@@ -109,7 +114,27 @@ export class VolumeReader {
     if (record.plainBytes === 0 && this.segments) this.keep(await this.nextPlain(this.segments));
   }
 
+  private segmentOf(offset: number): CipherRange {
+    const { plainBytes, storedBytes } = this.access.record;
+    return plainRangeToCipherRange(offset, Math.min(offset + 1, plainBytes), storedBytes);
+  }
+
+  /** Passes over whole segments before the one that holds `offset`. */
+  private async skipTo(offset: number): Promise<void> {
+    const { segments } = this;
+    if (!segments || this.plainBytes > 0) return;
+    const { firstSegment, skip } = this.segmentOf(offset);
+    if (this.nextSegment >= firstSegment) return;
+    while (this.nextSegment < firstSegment) await this.nextStored(segments);
+    this.plainStart = offset - skip;
+  }
+
   private async nextPlain(segments: SegmentReader): Promise<Buffer> {
+    const index = this.nextSegment;
+    return segments.decryptSegment(index, index === segments.segments - 1, await this.nextStored(segments));
+  }
+
+  private async nextStored(segments: SegmentReader): Promise<Buffer> {
     const index = this.nextSegment;
     const last = index === segments.segments - 1;
     const wanted = (last ? this.access.record.storedBytes : segmentStart(index + 1)) - segmentStart(index);
@@ -126,9 +151,8 @@ export class VolumeReader {
       this.storedBytes += next.value.length;
     }
     this.nextSegment += 1;
-    const bytes = takeFront(this.stored, wanted);
     this.storedBytes -= wanted;
-    return segments.decryptSegment(index, last, bytes);
+    return takeFront(this.stored, wanted);
   }
 
   private keep(plain: Buffer): void {

@@ -74,24 +74,26 @@ libraries() {
   local loader=$1 path=$2 file
   shift 2
   for file in "$@"; do "$loader" --library-path "$path" --list "$file" 2>/dev/null || true; done |
-    awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u
+    awk '$2 == "=>" && $3 ~ /\.so/ && $1 !~ /\/ld-/ { print $3 }' | sort -u
 }
 
 # Keeps what a server and its clients need, and binds the programs to the libraries beside them: assemble <unpacked> <new> <final> <major>
 assemble() {
-  local root=$1 new=$2 final=$3 major=$4 loader path modules file
+  local root=$1 new=$2 final=$3 major=$4 loader folders path modules file
   mkdir -p "$new/lib" "$new/usr/lib/postgresql" "$new/usr/share/postgresql"
   cp -a "$root/usr/lib/postgresql/$major" "$new/usr/lib/postgresql/"
   cp -a "$root/usr/share/postgresql/$major" "$new/usr/share/postgresql/"
   # Compiling queries would need all of LLVM; the server goes on without when the module is not there.
   rm -rf "$new/usr/lib/postgresql/$major/lib/bitcode" "$new/usr/lib/postgresql/$major/lib/llvmjit"*
-  path=$(printf '%s:' "$root"/lib/*-linux-gnu "$root"/usr/lib/*-linux-gnu)
+  mapfile -t folders < <(find "$root/lib" "$root/usr/lib" -maxdepth 1 -name "*-linux-gnu" 2>/dev/null)
+  path=$(printf '%s:' "${folders[@]}")
   file=$(patchelf --print-interpreter "$new/usr/lib/postgresql/$major/bin/postgres")
   loader=$(basename "$file")
-  cp -L "$(find "$root/lib" "$root/usr/lib" "$root/lib64" "$root/usr/lib64" -name "$loader" 2>/dev/null | head -n 1)" "$new/lib/$loader"
+  cp -L "$(find "${folders[@]}" -maxdepth 1 -name "$loader" -print -quit)" "$new/lib/$loader"
   mapfile -t modules < <(find "$new/usr/lib/postgresql/$major" -type f \( -path '*/bin/*' -o -name '*.so' \))
   libraries "$new/lib/$loader" "$path" "${modules[@]}" | xargs -r cp -L -t "$new/lib"
-  find "$root"/lib/*-linux-gnu "$root"/usr/lib/*-linux-gnu -maxdepth 1 -name 'libnss_files.so.2' -exec cp -L -n -t "$new/lib" {} +
+  # Older C libraries look users up with a module of their own.
+  find "${folders[@]}" -maxdepth 1 -name 'libnss_files.so.2' -exec cp -L -n -t "$new/lib" {} +
   for file in "$new/usr/lib/postgresql/$major/bin"/*; do
     patchelf --print-interpreter "$file" >/dev/null 2>&1 || continue
     patchelf --force-rpath --set-rpath "$final/lib" --set-interpreter "$final/lib/$loader" "$file"

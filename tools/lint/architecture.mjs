@@ -52,7 +52,7 @@ export const MODULE_LAYERS = [
   ['agents', 'storages'],
   ['databases'],
   ['jobs', 'backups'],
-  ['restore', 'verification', 'instances'],
+  ['restore', 'verification', 'catalogue', 'instances'],
   ['upgrades'],
 ];
 

@@ -3,6 +3,7 @@ import { AppError } from '@rahatback/contracts';
 import type { StorageBackend } from '@rahatback/storage';
 import type { Tx } from '../../platform/database/database.js';
 import { StorageFactory } from '../storages/index.js';
+import { originOf } from './backup-chain.js';
 import type { BackupRow } from './backup.entity.js';
 import { attemptPrefix } from './backup-object.repository.js';
 
@@ -19,7 +20,7 @@ export interface EmptyStages {
   readonly onDeleted?: (object: string) => void;
 }
 
-type Located = Pick<BackupRow, 'id' | 'workspaceId' | 'databaseId'>;
+type Located = Pick<BackupRow, 'id' | 'workspaceId' | 'databaseId' | 'originWorkspaceId' | 'originDatabaseId'>;
 
 /** The storage of a backup, and what lies in it under one attempt. */
 @Injectable()
@@ -31,7 +32,7 @@ export class AttemptStorage {
   }
 
   placeOf({ backup, attempt }: { readonly backup: Located; readonly attempt: { readonly fence: number } }): Place {
-    return { workspaceId: backup.workspaceId, databaseId: backup.databaseId, backupId: backup.id, fence: attempt.fence };
+    return { ...originOf(backup), backupId: backup.id, fence: attempt.fence };
   }
 
   /** Uploads first: once they are gone no late completion can bring an object into being, so the list of objects that follows is whole. */

@@ -16,6 +16,8 @@ export interface ChainLink extends ChainTerms {
   readonly backupType: BackupType;
   readonly chainId: string | null;
   readonly chainPosition: number;
+  readonly originWorkspaceId?: string | null;
+  readonly originDatabaseId?: string | null;
 }
 
 export interface ChainPlan {
@@ -29,14 +31,19 @@ export interface ChainPlan {
   readonly fullBecause: string | null;
 }
 
-export const locationOf = (
-  backup: Pick<ChainLink, 'id' | 'fence' | 'backupType' | 'workspaceId' | 'databaseId'>,
-): BackupLocation => ({
+type Origin = Pick<ChainLink, 'workspaceId' | 'databaseId' | 'originWorkspaceId' | 'originDatabaseId'>;
+
+/** The ids under which a backup stands in the storage and is encrypted: its row's own, or, once imported, those that it was made under. */
+export const originOf = (backup: Origin): { readonly workspaceId: string; readonly databaseId: string } => ({
+  workspaceId: backup.originWorkspaceId ?? backup.workspaceId,
+  databaseId: backup.originDatabaseId ?? backup.databaseId,
+});
+
+export const locationOf = (backup: Origin & Pick<ChainLink, 'id' | 'fence' | 'backupType'>): BackupLocation => ({
   backupId: backup.id,
   fence: backup.fence,
   backupType: backup.backupType,
-  workspaceId: backup.workspaceId,
-  databaseId: backup.databaseId,
+  ...originOf(backup),
 });
 
 const byPosition = (a: ChainLink, b: ChainLink): number => a.chainPosition - b.chainPosition;

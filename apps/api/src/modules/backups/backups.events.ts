@@ -7,6 +7,7 @@ import { AgentMessageRouter } from '../../platform/realtime/agent-message-router
 import { CommandResults, type CommandOutcome, type CommandRow } from '../agents/index.js';
 import { PartGate, type PartAttempt } from '../storages/index.js';
 import { findAttempt } from './backup-attempt.repository.js';
+import { originOf } from './backup-chain.js';
 import { BackupDownloads } from './backup-downloads.service.js';
 import { BackupPublication } from './backup-publication.service.js';
 import { BackupReports } from './backup-reports.service.js';
@@ -72,10 +73,12 @@ export class BackupMachineEvents implements OnModuleInit {
   }
 
   /** A ticket lives as long as its attempt, or, for reading, its backup. */
-  private isPartOpen({ method, workspaceId, backupId, fence }: PartAttempt): Promise<boolean> {
-    return this.database.inWorkspace(workspaceId, async (tx) => {
+  private isPartOpen({ method, ownerId, workspaceId, databaseId, backupId, fence }: PartAttempt): Promise<boolean> {
+    return this.database.inWorkspace(ownerId, async (tx) => {
       const backup = await readBackup(tx, backupId);
       if (backup === null || backup.fence !== fence || backup.deletedAt !== null) return false;
+      const origin = originOf(backup);
+      if (origin.workspaceId !== workspaceId || origin.databaseId !== databaseId) return false;
       return backup.status === (method === 'PUT' ? 'running' : 'success');
     });
   }

@@ -1,3 +1,4 @@
+export { byteRangeOf } from './byte-range.js';
 export { StorageRow, type StorageSettings } from './storage.entity.js';
 export { StorageDirectory } from './storage-directory.js';
 export { StorageFactory, type OpenStorage } from './storage-factory.js';

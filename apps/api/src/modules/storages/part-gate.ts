@@ -3,6 +3,9 @@ import { Injectable } from '@nestjs/common';
 /** What a ticket for a server-local part says about itself. */
 export interface PartAttempt {
   readonly method: 'PUT' | 'GET';
+  /** The workspace that the storage belongs to. */
+  readonly ownerId: string;
+  /** As the object's key says: the workspace that the backup was made in, another one where it was imported. */
   readonly workspaceId: string;
   readonly databaseId: string;
   readonly backupId: string;

@@ -74,7 +74,8 @@ describe('parts of the server disk', () => {
     const [, databaseId, backupId] = folder.split('/');
     expect(asked.at(-1)).toEqual({
       method: 'PUT',
-      workspaceId: owner.workspaceId,
+      ownerId: owner.workspaceId,
+        workspaceId: owner.workspaceId,
       databaseId,
       backupId,
       fence: 3,

@@ -76,8 +76,9 @@ export class PartsService {
     const { key, expiresAt } = ticket.method === 'PUT' ? ticket.part : ticket.read;
     if (Date.now() > Date.parse(expiresAt)) throw expired();
     const [, workspaceId, databaseId, backupId, fence, object] = OBJECT_KEY.exec(key) ?? [];
-    if (workspaceId !== ticket.workspaceId || !databaseId || !backupId || !object) throw expired();
-    const isOpen = await this.gate.isOpen({ method, workspaceId, databaseId, backupId, fence: Number(fence), object });
+    if (!workspaceId || !databaseId || !backupId || !object) throw expired();
+    const attempt = { method, ownerId: ticket.workspaceId, workspaceId, databaseId, backupId, fence: Number(fence), object };
+    const isOpen = await this.gate.isOpen(attempt);
     if (!isOpen) throw expired();
     return ticket;
   }

@@ -75,7 +75,7 @@ describe('parts of the server disk', () => {
     expect(asked.at(-1)).toEqual({
       method: 'PUT',
       ownerId: owner.workspaceId,
-        workspaceId: owner.workspaceId,
+      workspaceId: owner.workspaceId,
       databaseId,
       backupId,
       fence: 3,

@@ -77,6 +77,8 @@ export class PartsService {
     if (Date.now() > Date.parse(expiresAt)) throw expired();
     const [, workspaceId, databaseId, backupId, fence, object] = OBJECT_KEY.exec(key) ?? [];
     if (!workspaceId || !databaseId || !backupId || !object) throw expired();
+    // Only imported backups stand under the ids of another workspace, and those are read and never written.
+    if (method === 'PUT' && workspaceId !== ticket.workspaceId) throw expired();
     const attempt = { method, ownerId: ticket.workspaceId, workspaceId, databaseId, backupId, fence: Number(fence), object };
     const isOpen = await this.gate.isOpen(attempt);
     if (!isOpen) throw expired();

@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises';
 import { AppError } from '@rahatback/contracts';
 import { assertObjectKey } from '../object-key.js';
 
@@ -6,6 +7,15 @@ export function assertFileName(object: string): string {
   if (assertObjectKey(object).includes('/'))
     throw new AppError('PATH_FORBIDDEN', `The object name ${JSON.stringify(object)} is not a file name.`);
   return object;
+}
+
+/** Ends the name of a file that is being written. */
+export const PARTIAL_SUFFIX = '.partial';
+
+/** What was named in a folder, or removed from it, is so after a power cut. Throws Node's own errors. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path);
+  await folder.sync().finally(() => folder.close());
 }
 
 /** What a person's own folder can answer. The path is theirs, so it may be named. */

@@ -42,8 +42,30 @@ describe('a plain folder', () => {
     expect(await readdir(folder)).not.toContain('data-00001');
     await sink.abort();
     await sink.abort();
-    expect(await readdir(folder)).toEqual([]);
+    expect(await readdir(parent)).toEqual([]);
     await expect(object.complete()).rejects.toBeInstanceOf(Error);
+  });
+
+  it('takes completed objects away with an abort, and the folders that it made, but nothing of others', async () => {
+    const sink = new FolderSink(join(folder, 'attempt'));
+    for (const name of ['data-00001', 'index']) {
+      const object = await sink.beginObject(name);
+      await object.write(randomBytes(1_000));
+      await object.complete();
+    }
+    await sink.publish('manifest.json', Buffer.from('one'));
+    const late = await sink.beginObject('data-00002');
+    const other = new FolderSink(join(folder, 'other'));
+    await other.publish('manifest.json', Buffer.from('two'));
+    await Promise.all([sink.abort(), late.complete().catch(() => undefined)]);
+    await sink.abort();
+    expect(await readdir(folder, { recursive: true })).toEqual(['other', 'other/manifest.json']);
+    await expect(sink.publish('manifest.json', Buffer.from('one'))).rejects.toEqual(code('CANCELLED'));
+    await sink.abort();
+    expect(await readdir(folder)).toEqual(['other']);
+    await other.abort();
+    // The first one had made it, not this one.
+    expect(await readdir(parent)).toEqual(['backup']);
   });
 
   it('never overwrites, and takes the same publication twice', async () => {

@@ -1,27 +1,39 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rmdir, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { AppError } from '@rahatback/contracts';
 import type { BackupSink, CompletedObject, ObjectSink } from './backup-sink.js';
-import { assertFileName, folderError } from './folder-files.js';
+import { assertFileName, folderError, PARTIAL_SUFFIX, syncFolder } from './folder-files.js';
 
-/** Writes a backup into a plain folder, which it makes (0700). Files (0600) appear under their names by link(2), durable and whole, or never. */
+const aborted = (): AppError => new AppError('CANCELLED', 'The backup was given up: its files are removed.');
+
+/**
+ * Writes a backup into a plain folder, which it makes (0700). Files (0600) appear under their names by link(2), durable and whole, or never.
+ * `abort` takes away every file and folder that this sink has made, also completed ones: without a manifest they are of no use.
+ */
 export class FolderSink implements BackupSink {
   readonly #open = new Set<FolderObject>();
+  /** In the order in which they were completed: the manifest is the last. */
+  readonly #stored: string[] = [];
+  /** The uppermost folder that was not there before. */
+  #made: string | undefined;
+  #isAborted = false;
 
   constructor(private readonly folder: string) {}
 
   async beginObject(object: string): Promise<ObjectSink> {
     const path = join(this.folder, assertFileName(object));
     try {
-      await mkdir(this.folder, { recursive: true, mode: 0o700 });
-      const temporary = `${path}.${randomBytes(6).toString('hex')}.partial`;
-      const sink: FolderObject = new FolderObject(await open(temporary, 'wx', 0o600), temporary, path, () =>
-        this.#open.delete(sink),
-      );
+      const temporary = `${path}.${randomBytes(6).toString('hex')}${PARTIAL_SUFFIX}`;
+      const sink: FolderObject = new FolderObject(await this.#create(temporary), temporary, path, {
+        stored: () => this.#keep(path),
+        ended: () => this.#open.delete(sink),
+      });
       this.#open.add(sink);
-      return sink;
+      if (!this.#isAborted) return sink;
+      await sink.discard();
+      throw aborted();
     } catch (error) {
       throw folderError(error, path);
     }
@@ -39,8 +51,57 @@ export class FolderSink implements BackupSink {
   }
 
   async abort(): Promise<void> {
+    this.#isAborted = true;
     await Promise.all([...this.#open].map((sink) => sink.discard()));
+    for (const path of this.#stored.splice(0).reverse()) await unlink(path).catch(() => undefined);
+    await this.#removeFolders();
   }
+
+  /** Called right after a file got its name. An abort that came meanwhile has not seen it. */
+  async #keep(path: string): Promise<void> {
+    this.#stored.push(path);
+    if (!this.#isAborted) return;
+    await this.abort();
+    throw aborted();
+  }
+
+  async #create(temporary: string): Promise<FileHandle> {
+    for (let attempt = 1; ; attempt += 1) {
+      const made = await mkdir(this.folder, { recursive: true, mode: 0o700 });
+      this.#made ??= made;
+      try {
+        if (made !== undefined) await this.#syncMade(made);
+        return await open(temporary, 'wx', 0o600);
+      } catch (error) {
+        // Another backup beside this one may just have removed the empty folder that it had made.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === 3) throw error;
+      }
+    }
+  }
+
+  /** A folder survives a power cut when the one above it is on the disk. */
+  async #syncMade(made: string): Promise<void> {
+    for (let path = this.folder; ; path = dirname(path)) {
+      await syncFolder(dirname(path));
+      if (path === made || path === dirname(path)) return;
+    }
+  }
+
+  async #removeFolders(): Promise<void> {
+    if (this.#made === undefined) return;
+    for (let path = this.folder; path.startsWith(this.#made); path = dirname(path)) {
+      const isGone = await rmdir(path).then(
+        () => true,
+        () => false,
+      );
+      if (!isGone) return;
+    }
+  }
+}
+
+interface FolderObjectEvents {
+  readonly stored: () => Promise<void>;
+  readonly ended: () => void;
 }
 
 class FolderObject implements ObjectSink {
@@ -51,7 +112,7 @@ class FolderObject implements ObjectSink {
     private readonly file: FileHandle,
     private readonly temporary: string,
     private readonly path: string,
-    private readonly onEnd: () => void,
+    private readonly on: FolderObjectEvents,
   ) {}
 
   async write(bytes: Buffer): Promise<void> {
@@ -72,8 +133,8 @@ class FolderObject implements ObjectSink {
     try {
       await this.file.sync();
       await link(this.temporary, this.path);
-      const folder = await open(join(this.path, '..'));
-      await folder.sync().finally(() => folder.close());
+      await this.on.stored();
+      await syncFolder(dirname(this.path));
     } catch (error) {
       throw folderError(error, this.path);
     } finally {
@@ -84,7 +145,7 @@ class FolderObject implements ObjectSink {
 
   /** Closes and removes the temporary file; may run twice. */
   async discard(): Promise<void> {
-    this.onEnd();
+    this.on.ended();
     await this.file.close().catch(() => undefined);
     await unlink(this.temporary).catch(() => undefined);
   }

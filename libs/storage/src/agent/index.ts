@@ -6,6 +6,7 @@ export type { PartAnnouncement, UploadedPart } from './part-upload.js';
 export * from './signed-url-sink.js';
 export * from './signed-url-source.js';
 export * from './backend-source.js';
+export { folderError, PARTIAL_SUFFIX, syncFolder } from './folder-files.js';
 export * from './folder-sink.js';
 export * from './folder-source.js';
 export { HttpTransfer } from './http-transfer.js';

@@ -58,6 +58,8 @@ export interface SigningAgent {
   readonly agentId: string;
   /** Ed25519, base64 */
   readonly signPublicKey: string;
+  /** X25519, base64: with it the reader computes the six words under which a person trusted that agent. */
+  readonly sealPublicKey: string;
 }
 
 /**
@@ -153,9 +155,11 @@ export interface VerificationPayload extends BackupToRead {
   readonly timeLimitMs: number;
 }
 
-/** Seals the data key of one backup's chain to another agent of the workspace. */
+/** Seals the data key of one backup's chain to another agent of the workspace, if a person has trusted that one on the sealing machine. */
 export interface RewrapPayload extends BackupToRead {
   readonly forAgentId: string;
+  /** Ed25519, base64: with the other key it makes the six words that must be trusted. */
+  readonly signPublicKey: string;
   /** X25519, base64 */
   readonly sealPublicKey: string;
 }

@@ -77,6 +77,10 @@ export interface AgentView {
   readonly version: string;
   readonly status: AgentStatus;
   readonly fingerprint: string;
+  /** Ed25519, base64: its manifests are checked with it. */
+  readonly signPublicKey: string;
+  /** X25519, base64: secrets are sealed to it. */
+  readonly sealPublicKey: string;
   readonly tools: readonly ToolVersion[];
   readonly lastSeenAt: string | null;
   readonly createdAt: string;

@@ -14,6 +14,15 @@ export interface FingerprintKeys {
 const WORDS = 6;
 const BITS_PER_WORD = 11;
 
+/** Words as a person types them: spaces or dashes between, letters of any case. @returns null when they are not six words of the list */
+export const parseFingerprint = (typed: string): string | null => {
+  const words = typed
+    .trim()
+    .toLowerCase()
+    .split(/[\s-]+/);
+  return words.length === WORDS && words.every((word) => wordlist.includes(word)) ? words.join(' ') : null;
+};
+
 /**
  * Six words of the BIP-39 English list, separated by spaces: the first 66 bits of
  * SHA-256("rahatback/1 fingerprint\0" | sign key | seal key | server key). Agent and console show it, a person compares. Deterministic.

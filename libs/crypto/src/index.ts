@@ -26,7 +26,7 @@ export {
   type Keyring,
   type KeyringKey,
 } from './envelope.js';
-export { fingerprint, type FingerprintKeys } from './fingerprint.js';
+export { fingerprint, parseFingerprint, type FingerprintKeys } from './fingerprint.js';
 export type { HpkeCiphertext } from './hpke.js';
 export { unwrapHpkeSlot, wrapHpkeSlot, type HpkeSlot, type SlotAgent } from './hpke-slot.js';
 export { createKeysFile, parseKeysFile, serializeKeysFile, type KeysFile, type KeySlot, type NewKeysFile } from './keys-file.js';

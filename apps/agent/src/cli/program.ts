@@ -10,6 +10,7 @@ import { addRecoveryKeyCommand } from './recovery-key.command.js';
 import { addRestoreCommand } from './restore.command.js';
 import { addRunCommand } from './run.command.js';
 import { addStatusCommand } from './status.command.js';
+import { addTrustCommand } from './trust.command.js';
 
 function buildProgram(context: CliContext): Command {
   const program = new Command('rahatback-agent')
@@ -27,6 +28,7 @@ function buildProgram(context: CliContext): Command {
   addStatusCommand(program, context);
   addRecoveryKeyCommand(program, context);
   addPolicyCommand(program, context);
+  addTrustCommand(program, context);
   addDecryptCommand(program, context);
   addRestoreCommand(program, context);
   // Commander does not hand the override down to commands that exist already, nor to theirs.

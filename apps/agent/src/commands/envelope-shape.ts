@@ -48,7 +48,7 @@ const MAX_CHAIN = 1_000;
 const passphrase = objectWith({ salt: text, memoryKib: count, passes: count, parallelism: count, kekRef: text });
 const cancel = objectWith({ targetCommandId: id });
 
-const signingAgent = objectWith({ agentId: id, signPublicKey: text });
+const signingAgent = objectWith({ agentId: id, signPublicKey: text, sealPublicKey: text });
 /** A backup to read and what it needs. */
 const read = {
   backup: location,
@@ -111,7 +111,7 @@ const PAYLOADS: Readonly<Record<CommandType, Shape>> = {
     timeLimitMs: count,
   }),
   'verification:cancel': cancel,
-  'keys:rewrap': objectWith({ ...read, forAgentId: id, sealPublicKey: text }),
+  'keys:rewrap': objectWith({ ...read, forAgentId: id, signPublicKey: text, sealPublicKey: text }),
   'backup:delete': objectWith({ location, agentPath: text }),
   'backup:export': objectWith({ ...read, fileName: databaseName, timeLimitMs: count }),
 };

@@ -6,6 +6,7 @@ import { backupExecutor } from '../executors/backup.executor.js';
 import { databaseTestExecutor } from '../executors/database-test.executor.js';
 import { dropStagingOf, isRestoredBy } from '../executors/drop-staging.js';
 import type { ExecutorParts } from '../executors/executor-parts.js';
+import { keysRewrapExecutor } from '../executors/keys-rewrap.executor.js';
 import { restoreExecutor } from '../executors/restore.executor.js';
 import type { AgentLog } from '../log.js';
 import type { AgentHome } from '../state/agent-home.js';
@@ -16,7 +17,7 @@ const PROGRAMS = ['pg_dump', 'psql'] as const;
 /** The daemon as it runs at a customer's. Tools are looked for at each use, so that an upgrade of them needs no restart. */
 export function productionParts(
   config: Pick<AgentConfig, 'toolDirs' | 'path'>,
-  home: Pick<AgentHome, 'cacheDir'>,
+  home: AgentHome,
   log: AgentLog,
 ): DaemonParts {
   const search = { extraFolders: config.toolDirs, path: config.path };
@@ -29,11 +30,12 @@ export function productionParts(
       return found.flatMap(({ version, folder }) => PROGRAMS.map((name) => ({ name, version, path: join(folder, name) })));
     },
     executors: ({ identity, keys, requests, link }) => {
-      const parts: ExecutorParts = { identity, keys, requests, link, log, tools: find, indexes };
+      const parts: ExecutorParts = { identity, keys, requests, link, log, tools: find, indexes, home };
       return {
         'database:test': databaseTestExecutor(parts),
         'job:execute': backupExecutor(parts),
         'restore:execute': restoreExecutor(parts),
+        'keys:rewrap': keysRewrapExecutor(parts),
       };
     },
     interrupted: ({ identity, keys }) => ({

@@ -1,4 +1,4 @@
-import type { BackupLocation, CommandEnvelope, DatabaseType } from '@rahatback/contracts';
+import type { BackupLocation, BackupToRead, CommandEnvelope, DatabaseType } from '@rahatback/contracts';
 import { AppError } from '@rahatback/contracts';
 import {
   postgresEngine,
@@ -8,13 +8,16 @@ import {
   type DatabaseEngine,
 } from '@rahatback/backup-core';
 import { openWithAgentKey } from '@rahatback/crypto';
-import { SignedUrlSource } from '@rahatback/storage/agent';
+import { SignedUrlSource, type BackupSource } from '@rahatback/storage/agent';
 import { reportBase, type Execution } from '../commands/executor.js';
 import type { ServerLink } from '../connection/server-link.js';
 import type { ServerRequests } from '../connection/server-requests.js';
 import type { ChildProcess } from '../journal/journal-record.js';
 import type { AgentLog } from '../log.js';
+import type { AgentHome } from '../state/agent-home.js';
 import type { AgentIdentity, AgentKeys } from '../state/identity.store.js';
+import { assertTrusted } from '../state/trusted-agents.js';
+import { openSecret } from './sealed-secrets.js';
 import { downloadControl } from './transfer-control.js';
 
 /** What every executor works with. */
@@ -26,6 +29,7 @@ export interface ExecutorParts {
   readonly log: AgentLog;
   readonly tools: (engine: DatabaseEngine) => Promise<readonly ClientTools[]>;
   readonly indexes: IndexCache;
+  readonly home: AgentHome;
 }
 
 const ENGINES: readonly DatabaseEngine[] = [postgresEngine];
@@ -43,34 +47,89 @@ export const openerOf = ({ identity, keys }: Pick<ExecutorParts, 'identity' | 'k
 });
 
 export interface OwnBackups {
-  /** How to read one backup that this agent made. */
+  /** How to read one backup of the command: this agent's own, or one whose maker and key the command names. */
   open(location: BackupLocation): BackupToOpen;
   /** Lets the kept connections go. */
   close(): void;
 }
 
-/** Backups of this agent, read through the server's signed URLs, trusted by the agent's own signature and opened with its own key. */
+/** Under which a data key is sealed to an agent (AAD); the subject is the backup's id. */
+export const BACKUP_KEY_VERSION = 1;
+const DEK_BASE64 = /^[A-Za-z0-9+/]{43}=$/;
+
+type Reading = Pick<BackupToRead, 'agentPath' | 'keyRef' | 'signedBy'>;
+
+/** What a command says of its backups besides where they are; one that builds on a chain reads only what this agent made. */
+function readingOf({ payload }: CommandEnvelope): Reading {
+  const agentPath = 'agentPath' in payload ? payload.agentPath : null;
+  return 'keyRef' in payload
+    ? { agentPath, keyRef: payload.keyRef, signedBy: payload.signedBy }
+    : { agentPath, keyRef: null, signedBy: null };
+}
+
+/** A data key that came with the command. @throws AppError COMMAND_REFUSED, WRONG_KEY */
+async function openBackupKey(parts: ExecutorParts, command: CommandEnvelope, ref: string): Promise<Buffer> {
+  const plain = await openSecret(command, { ref, purpose: 'backup-key' }, openerOf(parts));
+  const text = plain.toString('latin1');
+  plain.fill(0);
+  if (DEK_BASE64.test(text)) return Buffer.from(text, 'base64');
+  throw new AppError('WRONG_KEY', 'The key that came with the command is not a data key. Seal it again, then restore again.');
+}
+
+/** @throws AppError AGENT_POLICY_REFUSED for a maker that nobody at this machine trusts, MANIFEST_INVALID for one that the command does not name */
+function makerKey(parts: ExecutorParts, { signedBy }: Reading, made: { agentId: string; backupId: string }): string {
+  const { identity, keys, home } = parts;
+  if (made.agentId === identity.agentId) return keys.sign.publicKey;
+  if (signedBy?.agentId !== made.agentId) {
+    throw new AppError(
+      'MANIFEST_INVALID',
+      `Backup ${made.backupId} was made by agent ${made.agentId}, whose key this agent does not know: restore it there, or with the recovery kit.`,
+    );
+  }
+  assertTrusted(home, identity, signedBy, 'believe a backup that it signed');
+  return signedBy.signPublicKey;
+}
+
+interface Opened {
+  readonly source: BackupSource;
+  readonly close?: () => void;
+}
+
+/** Where one attempt stands: a folder on this machine, or the server's signed URLs. */
+function placeOf(parts: ExecutorParts, command: CommandEnvelope, location: BackupLocation, signal: AbortSignal): Opened {
+  const { agentPath } = readingOf(command);
+  if (agentPath !== null) return { source: folderOf(agentPath, location) };
+  const source = new SignedUrlSource(downloadControl(parts.requests, reportBase(command), { location, signal }), { signal });
+  return { source, close: () => source.close() };
+}
+
+/** The attempt's folder on this agent's own disk. */
+function folderOf(agentPath: string, { backupId }: BackupLocation): BackupSource {
+  throw new AppError('COMMAND_REFUSED', `Backup ${backupId} is in ${agentPath}, which this agent cannot read yet: upgrade it.`);
+}
+
+/**
+ * Backups that a command reads. Their manifests are trusted by this agent's own signature, or by that of an agent which a person at this machine
+ * has trusted; they open with this agent's own key, or with a data key that was sealed to it.
+ */
 export function ownBackups(parts: ExecutorParts, command: CommandEnvelope, signal: AbortSignal): OwnBackups {
-  const { requests, identity, keys } = parts;
-  const sources: SignedUrlSource[] = [];
+  const opened: Opened[] = [];
+  const reading = readingOf(command);
+  const { keyRef } = reading;
   return {
     open: (location) => {
-      const source = new SignedUrlSource(downloadControl(requests, reportBase(command), { location, signal }), { signal });
-      sources.push(source);
+      const place = placeOf(parts, command, location, signal);
+      opened.push(place);
+      const { backupId } = location;
       return {
-        source,
-        backupId: location.backupId,
-        trust: (agentId) => {
-          if (agentId === identity.agentId) return { agentPublicKey: keys.sign.publicKey };
-          throw new AppError(
-            'MANIFEST_INVALID',
-            `Backup ${location.backupId} was made by agent ${agentId}, whose key this agent does not know: restore it there, or with the recovery kit.`,
-          );
-        },
-        unlock: (keysFile) => openWithAgentKey(keysFile, keys.seal.privateKey),
+        source: place.source,
+        backupId,
+        trust: (agentId) => ({ agentPublicKey: makerKey(parts, reading, { agentId, backupId }) }),
+        unlock: (keysFile) =>
+          keyRef === null ? openWithAgentKey(keysFile, parts.keys.seal.privateKey) : openBackupKey(parts, command, keyRef),
       };
     },
-    close: () => sources.forEach((source) => source.close()),
+    close: () => opened.forEach((place) => place.close?.()),
   };
 }
 

@@ -9,6 +9,7 @@ export class AgentHome {
   readonly recoveryFile: string;
   readonly recoveryIdentityFile: string;
   readonly policyFile: string;
+  readonly trustedAgentsFile: string;
   readonly sessionFile: string;
   readonly statusFile: string;
   readonly journalFile: string;
@@ -22,6 +23,7 @@ export class AgentHome {
     this.recoveryFile = join(path, 'recovery.json');
     this.recoveryIdentityFile = join(path, 'recovery-identity.txt');
     this.policyFile = join(path, 'policy.json');
+    this.trustedAgentsFile = join(path, 'trusted-agents.json');
     this.sessionFile = join(path, 'session.json');
     this.statusFile = join(path, 'status.json');
     this.journalFile = join(path, 'journal.log');

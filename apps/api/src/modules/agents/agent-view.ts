@@ -9,6 +9,8 @@ export const toAgentView = (agent: AgentRow, isOnline: boolean): AgentView => ({
   version: agent.version,
   status: agent.state === 'active' ? (isOnline ? 'online' : 'offline') : agent.state,
   fingerprint: agent.fingerprint,
+  signPublicKey: agent.signPublicKey,
+  sealPublicKey: agent.sealPublicKey,
   tools: agent.tools,
   lastSeenAt: agent.lastSeenAt?.toISOString() ?? null,
   createdAt: agent.createdAt.toISOString(),

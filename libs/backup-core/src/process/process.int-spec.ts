@@ -30,6 +30,18 @@ describe('spawnTool', () => {
     await waitFor(() => marked().length === 0, { describe: 'the end of the grandchildren' });
   });
 
+  it.each(['exit 0', 'exit 1', 'kill -KILL $$'])('ends what the tool leaves behind without its pipes (%s)', async (end) => {
+    const marker = `4${Date.now()}${process.pid}`;
+    const marked = (): boolean => listProcesses().some(({ argv }) => argv.includes(marker));
+    const script = `sleep ${marker} </dev/null >/dev/null 2>&1 & echo started; read go; ${end}`;
+    const tool = await spawnTool(shell(script), { signal: never, secrets: [] });
+    await waitFor(() => marked(), { describe: 'the child that is left' });
+    tool.stdout.resume();
+    tool.stdin.end('go\n');
+    await tool.exit;
+    await waitFor(() => !marked(), { describe: 'its end' });
+  });
+
   it('reports how it ended, and its last words without secrets', async () => {
     const secret = `p-${randomUUID()}`;
     const tool = await spawnTool(shell('echo "said $SECRET" >&2; exit 7', { SECRET: secret }), {

@@ -63,6 +63,14 @@ function whenSpawned(child: ChildProcess, binary: string): Promise<number> {
 }
 
 /**
+ * Ends what the tool left in its group when it ended itself, and that held none of its pipes. The group's number is still theirs: it is given to
+ * nobody while one of them lives, and a process that had got it since would be found under it.
+ */
+function killOrphans(pid: number): void {
+  if (startTicksOf(pid) === null) killGroup(pid, 'SIGKILL');
+}
+
+/**
  * Ends the group. The leader's pid is not signalled once it has been waited for, with one exception: while its pipes are still open somebody of its
  * group lives, so the number cannot have been given to others.
  */
@@ -94,7 +102,10 @@ export async function spawnTool(command: ToolCommand, { signal, secrets, onSpawn
   const { binary, args } = dyingWithUs(command);
   const child = spawn(binary, args, { shell: false, detached: true, stdio: 'pipe', env: command.env, windowsHide: true });
   const exit = new Promise<ToolExit>((resolve) => {
-    child.once('close', (code, killedBy) => resolve({ code, signal: killedBy }));
+    child.once('close', (code, killedBy) => {
+      if (child.pid !== undefined) killOrphans(child.pid);
+      resolve({ code, signal: killedBy });
+    });
     child.once('error', () => resolve({ code: null, signal: null }));
   });
   const tail = new OutputTail(secrets);

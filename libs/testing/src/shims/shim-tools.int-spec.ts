@@ -1,10 +1,10 @@
 import { spawn, spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isAlive } from '../processes/process-tree.js';
+import { descendantsOf, isAlive } from '../processes/process-tree.js';
 import { tempDir, type TempDir } from '../temp-dir.js';
 import { waitFor } from '../wait-for.js';
-import { shimTools, type ShimBehaviour } from './shim-tools.js';
+import { ENDING_SIGNALS, shimTools, type ShimBehaviour } from './shim-tools.js';
 
 describe('shim tools', () => {
   let folder: TempDir;
@@ -59,6 +59,35 @@ describe('shim tools', () => {
 
   it('floods stderr', async () => {
     expect((await outcome({ stderrFloodBytes: 3_000_000 })).stderr.length).toBe(3_000_000);
+  });
+
+  it('lets a child die for it, and goes on after it', async () => {
+    const { stdout, status } = await outcome({
+      source: { text: 'half' },
+      emitBytes: 3,
+      childSignal: 'KILL',
+      trailer: '+',
+      end: { exitCode: 3 },
+    });
+    expect([stdout.toString(), status]).toEqual(['hal+', 3]);
+  });
+
+  it.each(ENDING_SIGNALS)('can end by SIG%s', async (name) => {
+    expect((await outcome({ end: { signal: name } })).signal).toBe(`SIG${name}`);
+  });
+
+  it('closes stdout and lives on; leaves a child behind', async () => {
+    await shimTools(folder.path, {
+      pg_dump: { calls: [{ source: { text: 'all' }, closeStdout: true, leaves: 'quiet', end: 'storm' }] },
+    });
+    const child = spawn(join(folder.path, 'pg_dump'), [], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const output: unknown[] = [];
+    for await (const bytes of child.stdout) output.push(bytes);
+    expect(String(output)).toBe('all');
+    await new Promise((resolve) => child.stderr.once('data', resolve));
+    expect(descendantsOf(child.pid ?? 0).map(({ argv }) => argv[0])).toEqual(['sleep']);
+    process.kill(-(child.pid ?? 0), 'SIGKILL');
+    await new Promise((resolve) => child.once('exit', resolve));
   });
 
   it.each([

@@ -6,7 +6,32 @@ import { join } from 'node:path';
 /** Where a shim's output comes from: zero bytes, a file's, a text's, or those of the real tool run with the same arguments. */
 export type ShimSource = 'zeros' | { readonly file: string } | { readonly text: string } | { readonly real: string };
 
-/** What a shim does in one call, in this order: stderr, stdout, then its end. */
+/** Signals that end a process which does not handle them; what a shell's `kill -s` calls them. */
+export const ENDING_SIGNALS = [
+  'KILL',
+  'TERM',
+  'SEGV',
+  'ABRT',
+  'PIPE',
+  'HUP',
+  'INT',
+  'QUIT',
+  'BUS',
+  'FPE',
+  'ILL',
+  'SYS',
+  'TRAP',
+  'ALRM',
+  'USR1',
+  'USR2',
+  'VTALRM',
+  'PROF',
+  'XCPU',
+  'XFSZ',
+] as const;
+export type EndingSignal = (typeof ENDING_SIGNALS)[number];
+
+/** What a shim does in one call, in this order: stderr, stdout, what it leaves behind, then its end. */
 export interface ShimBehaviour {
   /** Written to stderr before anything else. */
   readonly stderr?: string;
@@ -15,8 +40,18 @@ export interface ShimBehaviour {
   readonly source?: ShimSource;
   /** Cuts stdout off after so many bytes. Default: all of the source, none of 'zeros'. */
   readonly emitBytes?: number;
-  /** How it ends: with a code (default 0), by a signal, or never. `deaf` hangs and ignores SIGTERM and SIGINT. */
-  readonly end?: { readonly exitCode: number } | { readonly signal: 'KILL' | 'SEGV' | 'TERM' } | 'hang' | 'deaf';
+  /** The source is written by a child process that ends by this signal; the shim itself goes on. */
+  readonly childSignal?: EndingSignal;
+  /** Written to stdout after the source. */
+  readonly trailer?: string;
+  /** Closes stdout before the end: the reader sees the end of the output while the tool lives. */
+  readonly closeStdout?: boolean;
+  /** Starts a process of the same group that lives on: one that holds stdout and stderr open, or one that holds nothing. */
+  readonly leaves?: 'holder' | 'quiet';
+  /**
+   * How it ends: with a code (default 0), by a signal, or never. `deaf` hangs and ignores SIGTERM and SIGINT; `storm` writes to stderr for ever.
+   */
+  readonly end?: { readonly exitCode: number } | { readonly signal: EndingSignal } | 'hang' | 'deaf' | 'storm';
 }
 
 export interface ShimTool {
@@ -48,18 +83,36 @@ function endCommand(end: ShimBehaviour['end']): string {
   if (end === 'hang') return 'exec sleep 100000';
   // An ignored signal stays ignored across exec.
   if (end === 'deaf') return `trap '' TERM INT; exec sleep 100000`;
+  if (end === 'storm') return `exec yes 'pg_dump: warning: noise' >&2`;
   if (end === undefined) return 'exit 0';
   return 'signal' in end ? `kill -s ${end.signal} $$` : `exit ${end.exitCode}`;
 }
 
+function emission({ source, emitBytes }: ShimBehaviour): string | null {
+  const limit = emitBytes ?? (source === undefined || source === 'zeros' ? 0 : undefined);
+  if (limit === 0) return null;
+  const command = sourceCommand(source ?? 'zeros');
+  return limit === undefined ? command : `${command} 2>/dev/null | head -c ${limit}`;
+}
+
+const LEFT_BEHIND = {
+  holder: 'sleep 100000 &',
+  quiet: 'sleep 100000 </dev/null >/dev/null 2>&1 &',
+} as const;
+
 function behaviourLines(behaviour: ShimBehaviour): string[] {
   const lines: string[] = [];
-  const { stderr, stderrFloodBytes, source, emitBytes, end } = behaviour;
+  const { stderr, stderrFloodBytes, childSignal, trailer, closeStdout, leaves, end } = behaviour;
   if (stderr !== undefined) lines.push(`printf %s ${shellQuote(stderr)} >&2`);
   if (stderrFloodBytes !== undefined) lines.push(`yes 'pg_dump: warning: noise' | head -c ${stderrFloodBytes} >&2`);
-  const limit = emitBytes ?? (source === undefined || source === 'zeros' ? 0 : undefined);
-  if (limit === undefined) lines.push(sourceCommand(source ?? 'zeros'));
-  else if (limit > 0) lines.push(`${sourceCommand(source ?? 'zeros')} 2>/dev/null | head -c ${limit}`);
+  const emitted = emission(behaviour);
+  // `$$` in a child shell is the child; the shim's own shell would say "Killed" on stderr, as a real one does.
+  if (childSignal !== undefined) {
+    lines.push(`sh -c ${shellQuote(`${emitted ?? ':'}\nkill -s ${childSignal} $$`)} child "$@"`);
+  } else if (emitted !== null) lines.push(emitted);
+  if (trailer !== undefined) lines.push(`printf %s ${shellQuote(trailer)}`);
+  if (leaves !== undefined) lines.push(LEFT_BEHIND[leaves]);
+  if (closeStdout === true) lines.push('exec >&-');
   return [...lines, endCommand(end)];
 }
 
@@ -71,6 +124,8 @@ function script(name: ShimName, tool: ShimTool, stateDir: string): string {
   });
   return [
     '#!/bin/sh',
+    // Some signals would leave a core file.
+    'ulimit -c 0',
     `case "$1" in --version|-V) echo ${shellQuote(`${name} (PostgreSQL) ${tool.version ?? '15.18'}`)}; exit 0;; esac`,
     // One line of NUL-ended arguments, quoted as hex, so that an argument may hold anything.
     `calls=${shellQuote(join(stateDir, `${name}.calls`))}`,

@@ -1,10 +1,10 @@
-import { IsBoolean, IsIn, IsOptional, IsString, IsUrl, Length, Matches, MaxLength } from 'class-validator';
+import { IsBoolean, IsIn, IsOptional, IsString, IsUrl, IsUUID, Length, Matches, MaxLength } from 'class-validator';
 import type { StorageType } from './statuses.js';
 import { STORAGE_TYPES } from './statuses.js';
 
 /**
- * POST /v1/storages. `local` needs nothing but a name: it is a folder under the server's own storage root, named by `path`.
- * `s3` needs endpoint or region, bucket and both keys.
+ * POST /v1/storages. `local` needs nothing but a name: it is a folder under the server's own storage root, named by `path`; with `agentId` it is a
+ * folder on that agent's own disk, which its local policy must allow. `s3` needs endpoint or region, bucket and both keys.
  */
 export class CreateStorageDto {
   @IsIn(STORAGE_TYPES)
@@ -18,11 +18,16 @@ export class CreateStorageDto {
   @IsBoolean()
   isDefault?: boolean;
 
-  /** local: folder below the server's storage root, default `default`. */
+  /** local: folder below the server's storage root, default `default`; with `agentId`: absolute, or below the agent's own backup folder. */
   @IsOptional()
   @IsString()
   @MaxLength(500)
   path?: string;
+
+  /** local: whose disk it is. Left out: the server's. */
+  @IsOptional()
+  @IsUUID()
+  agentId?: string;
 
   @IsOptional()
   @IsUrl({ require_tld: false, require_protocol: true, protocols: ['http', 'https'] })

@@ -4,7 +4,7 @@ import { Database } from '../../platform/database/database.js';
 import type { Actor } from '../../platform/http/actor.js';
 import { AuditTrail } from '../audit/index.js';
 import { DatabaseDirectory } from '../databases/index.js';
-import { assertSupported, compressionOf } from './job-choices.js';
+import { assertSupported, autoVerification, compressionOf } from './job-choices.js';
 import { JobDirectory } from './job-directory.js';
 import { JobPassphrases } from './job-passphrases.js';
 import { JobStorages } from './job-storages.js';
@@ -30,15 +30,18 @@ export class JobChanges {
     await this.database.inWorkspace(workspaceId, async (tx) => {
       const job = await this.directory.lock(tx, workspaceId, id);
       const { agentId } = await this.databases.get(tx, workspaceId, job.databaseId);
-      const storageId = dto.cloudStorageId === undefined ? job.storageId : (await this.storages.choose(tx, workspaceId, dto)).id;
+      const { storageId, storagePath } =
+        dto.cloudStorageId === undefined ? job : await this.storages.choose(tx, { workspaceId, agentId }, dto);
       const changed = {
         name: dto.name ?? job.name,
         backupType: dto.backupType ?? job.backupType,
         compression: dto.compression === undefined ? job.compression : compressionOf(dto.compression),
         storageId,
+        storagePath,
         retentionDays: dto.retentionDays ?? job.retentionDays,
         timeLimitMinutes: dto.timeLimitMinutes ?? job.timeLimitMinutes,
         isActive: dto.isActive ?? job.isActive,
+        ...autoVerification(dto, job),
         ...(await this.passphrases.change(tx, job, { dto, agentId, key })),
       };
       await tx.update(JobRow, { id }, changed);

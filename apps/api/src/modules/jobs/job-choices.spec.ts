@@ -21,7 +21,8 @@ describe('assertSupported', () => {
   it.each([
     [{ cronExpression: '0 2 * * *' }, 'SCHEDULE_UNSUPPORTED'],
     [{ advancedScheduleConfig: { type: 'complex' } }, 'SCHEDULE_UNSUPPORTED'],
-    [{ storagePath: '/var/backups' }, 'VALIDATION'],
+    [{ storagePath: '/var/backups', storageType: 's3' as const }, 'VALIDATION'],
+    [{ storagePath: '/var/backups', cloudStorageId: '00000000-0000-4000-8000-000000000000' }, 'VALIDATION'],
     [{ storageType: 'google_drive' as const }, 'VALIDATION'],
     [{ timeZone: 'Mars/Olympus' }, 'TZ_INVALID'],
     [{ timeZone: '+03:00' }, 'TZ_INVALID'],
@@ -30,7 +31,7 @@ describe('assertSupported', () => {
     expect(() => assertSupported(dto)).toThrow(expect.objectContaining({ code }));
   });
 
-  it.each([{}, { scheduleType: 'manual' as const, cronExpression: '' }, { timeZone: 'Europe/Istanbul' }, { timeZone: 'UTC' }])(
+  it.each([{}, { scheduleType: 'manual' as const, cronExpression: '' }, { storagePath: 'shop' }, { timeZone: 'UTC' }])(
     'takes %j',
     (dto) => {
       expect(() => assertSupported(dto)).not.toThrow();

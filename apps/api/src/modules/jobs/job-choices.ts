@@ -1,5 +1,10 @@
-import type { Compression, CreateJobDto, UpdateJobDto } from '@rahatback/contracts';
+import type { Compression, CreateJobDto, UpdateJobDto, VerificationLevel } from '@rahatback/contracts';
 import { AppError } from '@rahatback/contracts';
+
+export interface AutoVerification {
+  readonly autoVerifyAfterBackup: boolean;
+  readonly verificationLevel: VerificationLevel | null;
+}
 
 export const DEFAULT_TIME_ZONE = 'Europe/Istanbul';
 
@@ -13,6 +18,16 @@ export function compressionOf(choice: boolean | Compression | undefined): Compre
   return choice === false ? 'none' : choice;
 }
 
+/** A level may stand without the switch, for later; the switch without a level means BASIC. */
+export function autoVerification(
+  dto: Pick<UpdateJobDto, 'autoVerifyAfterBackup' | 'verificationLevel'>,
+  before: AutoVerification,
+): AutoVerification {
+  const autoVerifyAfterBackup = dto.autoVerifyAfterBackup ?? before.autoVerifyAfterBackup;
+  const chosen = dto.verificationLevel ?? before.verificationLevel;
+  return { autoVerifyAfterBackup, verificationLevel: chosen ?? (autoVerifyAfterBackup ? 'BASIC' : null) };
+}
+
 /** What the contract already names and this version cannot do yet is refused, never ignored. @throws AppError SCHEDULE_UNSUPPORTED, TZ_INVALID, VALIDATION */
 export function assertSupported(dto: Partial<CreateJobDto> & UpdateJobDto): void {
   if ((dto.scheduleType ?? 'manual') !== 'manual') {
@@ -24,16 +39,19 @@ export function assertSupported(dto: Partial<CreateJobDto> & UpdateJobDto): void
   if ((dto.cronExpression ?? '') !== '' || dto.advancedScheduleConfig !== undefined) {
     throw new AppError('SCHEDULE_UNSUPPORTED', 'A manual job has no cron expression and no advanced schedule. Leave them out.');
   }
-  if (dto.storagePath !== undefined) {
-    throw invalidField(
-      'storagePath',
-      "Storing on the agent's own disk does not exist yet. Leave storagePath out, or give cloudStorageId.",
-    );
-  }
+  if (dto.storagePath !== undefined) assertPathAlone(dto);
   if (dto.storageType === 'google_drive') {
     throw invalidField('storageType', 'Google Drive cannot be used as a storage yet. Choose local or s3.');
   }
   if (dto.timeZone !== undefined) assertTimeZone(dto.timeZone);
+}
+
+/** `storagePath` alone says where: a folder on the disk of the database's agent. */
+function assertPathAlone({ storageType, cloudStorageId }: Partial<CreateJobDto>): void {
+  if (cloudStorageId !== undefined)
+    throw invalidField('cloudStorageId', "Give storagePath (a folder on the agent's own disk) or cloudStorageId, not both.");
+  if ((storageType ?? 'local') !== 'local')
+    throw invalidField('storagePath', "storagePath is a folder on the agent's own disk: it goes with storageType local only.");
 }
 
 function assertTimeZone(timeZone: string): void {

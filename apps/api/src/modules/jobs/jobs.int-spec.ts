@@ -83,7 +83,8 @@ describe('jobs', () => {
   it.each<[string, object, string]>([
     ['a schedule', { scheduleType: 'daily' }, 'SCHEDULE_UNSUPPORTED'],
     ['a cron expression', { cronExpression: '0 2 * * *' }, 'SCHEDULE_UNSUPPORTED'],
-    ['a folder of the agent', { storagePath: '/backups' }, 'VALIDATION'],
+    ['a folder that leads out', { storagePath: '/backups/../etc' }, 'PATH_FORBIDDEN'],
+    ['a folder in a bucket', { storagePath: '/backups', storageType: 's3' }, 'VALIDATION'],
     ['google_drive', { storageType: 'google_drive' }, 'VALIDATION'],
     ['s3 without any', { storageType: 's3' }, 'VALIDATION'],
     ['a time zone of Mars', { timeZone: 'Mars/Olympus' }, 'TZ_INVALID'],

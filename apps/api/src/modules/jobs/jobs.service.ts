@@ -7,7 +7,7 @@ import { pageOf } from '../../platform/http/pages.js';
 import { newId } from '../../platform/ids.js';
 import { AuditTrail } from '../audit/index.js';
 import { DatabaseDeletions, DatabaseDirectory } from '../databases/index.js';
-import { assertSupported, compressionOf, DEFAULT_TIME_ZONE, invalidField } from './job-choices.js';
+import { assertSupported, autoVerification, compressionOf, DEFAULT_TIME_ZONE, invalidField } from './job-choices.js';
 import { JobDirectory } from './job-directory.js';
 import { JobPassphrases } from './job-passphrases.js';
 import { JobStorages } from './job-storages.js';
@@ -42,12 +42,12 @@ export class JobsService implements OnModuleInit {
     const id = newId();
     return this.database.inWorkspace(workspaceId, async (tx) => {
       const target = await this.databases.lock(tx, workspaceId, dto.databaseId);
-      const storage = await this.storages.choose(tx, workspaceId, dto);
+      const storage = await this.storages.choose(tx, { workspaceId, agentId: target.agentId }, dto);
       await tx.insert(JobRow, {
         id,
         workspaceId,
         databaseId: target.id,
-        storageId: storage.id,
+        ...storage,
         name: dto.name,
         scheduleType: 'manual',
         timeZone: dto.timeZone ?? DEFAULT_TIME_ZONE,
@@ -55,8 +55,7 @@ export class JobsService implements OnModuleInit {
         compression: compressionOf(dto.compression),
         isEncrypted,
         ...(await this.passphrases.sealNew(tx, { workspaceId, agentId: target.agentId, jobId: id, key })),
-        autoVerifyAfterBackup: dto.autoVerifyAfterBackup ?? false,
-        verificationLevel: dto.verificationLevel ?? null,
+        ...autoVerification(dto, { autoVerifyAfterBackup: false, verificationLevel: null }),
         retentionDays: dto.retentionDays ?? null,
         ...(dto.timeLimitMinutes === undefined ? {} : { timeLimitMinutes: dto.timeLimitMinutes }),
         ...(dto.maxChainLength === undefined ? {} : { maxChainLength: dto.maxChainLength }),
@@ -65,7 +64,7 @@ export class JobsService implements OnModuleInit {
       await this.record(tx, actor, {
         action: 'job.created',
         id,
-        detail: { databaseId: target.id, storageId: storage.id, isEncrypted },
+        detail: { databaseId: target.id, storageId: storage.storageId, isEncrypted },
       });
       return this.view(tx, await this.directory.get(tx, workspaceId, id));
     });

@@ -1,4 +1,5 @@
 export { byteRangeOf } from './byte-range.js';
+export { agentFolderAt, agentFolderOf, agentPathOf, checkAgentPath, type AgentFolder } from './agent-folder.js';
 export { StorageRow, type StorageSettings } from './storage.entity.js';
 export { StorageDirectory } from './storage-directory.js';
 export { StorageFactory, type OpenStorage } from './storage-factory.js';

@@ -3,8 +3,11 @@ import { AppError, type StorageType } from '@rahatback/contracts';
 import type { Tx } from '../../platform/database/database.js';
 import { newId } from '../../platform/ids.js';
 import { AuditTrail } from '../audit/index.js';
+import type { AgentFolder } from './agent-folder.js';
 import { DEFAULT_LOCAL_PATH } from './storage-settings.js';
 import { StorageRow } from './storage.entity.js';
+
+const MAX_NAME = 100;
 
 /** What other modules ask of storages. */
 @Injectable()
@@ -30,7 +33,7 @@ export class StorageDirectory {
    */
   async requireDefault(tx: Tx, workspaceId: string, type: StorageType): Promise<StorageRow> {
     await lockDefaults(tx, workspaceId, type);
-    const ofType = await this.query(tx, workspaceId)
+    const ofType = await this.shared(tx, workspaceId)
       .andWhere('storage.storageType = :type', { type })
       .orderBy('storage.isDefault', 'DESC')
       .limit(2)
@@ -47,6 +50,24 @@ export class StorageDirectory {
     );
   }
 
+  /** The storage that is this folder on an agent's disk, made when there is none yet. Two who ask at once get the same. */
+  async requireAgentFolder(tx: Tx, workspaceId: string, folder: AgentFolder): Promise<StorageRow> {
+    await tx.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`agent-folder ${folder.agentId} ${folder.path}`]);
+    const known = await this.query(tx, workspaceId)
+      .andWhere(`storage.storageType = 'local' AND storage.settings ->> 'agentId' = :agentId`, { agentId: folder.agentId })
+      .andWhere(`storage.settings ->> 'path' = :path`, { path: folder.path })
+      .orderBy('storage.createdAt')
+      .getOne();
+    if (known) return known;
+    const name = `Agent disk: ${folder.path}`.slice(0, MAX_NAME);
+    return this.insertLocal(tx, { workspaceId, name, isDefault: false, settings: { ...folder } });
+  }
+
+  /** Those that any database of the workspace can use; alias `storage`. */
+  shared(tx: Tx, workspaceId: string) {
+    return this.query(tx, workspaceId).andWhere(`storage.settings ->> 'agentId' IS NULL`);
+  }
+
   /** The rows of a workspace that were not deleted; alias `storage`. */
   query(tx: Tx, workspaceId: string) {
     return tx
@@ -54,24 +75,25 @@ export class StorageDirectory {
       .where('storage.workspaceId = :workspaceId AND storage.deletedAt IS NULL', { workspaceId });
   }
 
-  private async createLocal(tx: Tx, workspaceId: string): Promise<StorageRow> {
+  private createLocal(tx: Tx, workspaceId: string): Promise<StorageRow> {
+    const settings = { path: DEFAULT_LOCAL_PATH };
+    return this.insertLocal(tx, { workspaceId, name: 'Server disk', isDefault: true, settings });
+  }
+
+  private async insertLocal(
+    tx: Tx,
+    storage: Pick<StorageRow, 'workspaceId' | 'name' | 'isDefault' | 'settings'>,
+  ): Promise<StorageRow> {
     const id = newId();
-    await tx.insert(StorageRow, {
-      id,
-      workspaceId,
-      storageType: 'local',
-      name: 'Server disk',
-      isDefault: true,
-      settings: { path: DEFAULT_LOCAL_PATH },
-      credentials: null,
-    });
+    const { workspaceId, isDefault } = storage;
+    await tx.insert(StorageRow, { ...storage, id, storageType: 'local', credentials: null });
     await this.audit.record(tx, {
       workspaceId,
       actor: 'system',
       action: 'storage.created',
       targetType: 'storage',
       targetId: id,
-      detail: { storageType: 'local', isDefault: true },
+      detail: { storageType: 'local', isDefault },
     });
     return this.get(tx, workspaceId, id);
   }

@@ -4,6 +4,7 @@ import { LocalBackend, S3Backend, withRetry, type LocalUrlSigner, type StorageBa
 import { AppConfig } from '../../platform/config/app-config.js';
 import type { Tx } from '../../platform/database/database.js';
 import { ServerKeys } from '../../platform/keys/server-keys.js';
+import { agentFolderOf } from './agent-folder.js';
 import { sealTicket, type LocalPlace } from './part-ticket.js';
 import { assertReachableHost } from './reachable-host.js';
 import { CredentialVault, type StorageCredentials } from './storage-credentials.js';
@@ -41,11 +42,13 @@ export class StorageFactory {
 
   /**
    * Also opens a storage that was deleted in the meantime: what it holds must stay readable and removable.
-   * @throws AppError NOT_FOUND, also for a storage of another workspace; HOST_FORBIDDEN; S3_CREDENTIALS when its keys are gone
+   * @throws AppError NOT_FOUND, also for a storage of another workspace; HOST_FORBIDDEN; S3_CREDENTIALS when its keys are gone; CONFLICT for a folder
+   * on an agent's own disk, which the server cannot reach
    */
   async open(tx: Tx, workspaceId: string, storageId: string): Promise<OpenStorage> {
     const row = await tx.findOneBy(StorageRow, { id: storageId, workspaceId });
     if (!row) throw new AppError('NOT_FOUND', 'There is no such storage in this workspace. Look at the list of storages.');
+    if (agentFolderOf(row) !== null) throw onAgentDisk();
     const madeOf = JSON.stringify([row.settings, row.credentials]);
     const known = this.opened.get(row.id);
     if (known?.madeOf === madeOf) return known;
@@ -65,7 +68,7 @@ export class StorageFactory {
     neededBytes: number,
   ): Promise<void> {
     const row = await tx.findOneBy(StorageRow, { id: place.storageId, workspaceId: place.workspaceId });
-    if (row?.storageType !== 'local') return;
+    if (row?.storageType !== 'local' || agentFolderOf(row) !== null) return;
     const subfolder = subfolderOf(row.workspaceId, row.settings);
     await this.local({ workspaceId: row.workspaceId, subfolder }).assertFreeSpace(neededBytes);
   }
@@ -123,6 +126,12 @@ export class StorageFactory {
     }
   }
 }
+
+const onAgentDisk = (): AppError =>
+  new AppError(
+    'CONFLICT',
+    "This storage is a folder on an agent's own disk: only that agent can read or write it. Use restore, verify or export there.",
+  );
 
 const withSlash = (url: string): string => (url.endsWith('/') ? url : `${url}/`);
 

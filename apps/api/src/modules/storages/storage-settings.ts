@@ -1,6 +1,7 @@
 import type { CreateStorageDto, StorageView } from '@rahatback/contracts';
 import { AppError } from '@rahatback/contracts';
 import { assertFolderName } from '@rahatback/storage';
+import { checkAgentPath } from './agent-folder.js';
 import { assertReachableHost } from './reachable-host.js';
 import type { StorageCredentials } from './storage-credentials.js';
 import type { StorageRow, StorageSettings } from './storage.entity.js';
@@ -54,7 +55,17 @@ function localSettings(dto: CreateStorageDto): StorageSettings {
       Object.fromEntries(foreign.map((field) => [field, `${field} belongs to s3`])),
     );
   }
-  return { path: assertFolderName(dto.path ?? DEFAULT_LOCAL_PATH) };
+  if (dto.agentId === undefined) return { path: assertFolderName(dto.path ?? DEFAULT_LOCAL_PATH) };
+  if (dto.path === undefined) {
+    throw invalidFields("A storage on an agent's disk needs the folder there. Give path.", { path: 'path is missing' });
+  }
+  if (dto.isDefault === true) {
+    throw invalidFields(
+      "A folder on one agent's disk cannot be the default: databases of other agents cannot use it. Leave isDefault out.",
+      { isDefault: "isDefault is not for an agent's disk" },
+    );
+  }
+  return { path: checkAgentPath(dto.path), agentId: dto.agentId };
 }
 
 function assertS3Fields(dto: CreateStorageDto): void {
@@ -63,6 +74,7 @@ function assertS3Fields(dto: CreateStorageDto): void {
     if (dto[field] === undefined) wrong[field] = `${field} is missing`;
   }
   if (dto.s3Endpoint === undefined && dto.s3Region === undefined) wrong['s3Endpoint'] = 's3Endpoint or s3Region is needed';
+  if (dto.agentId !== undefined) wrong['agentId'] = 'agentId belongs to local';
   if (dto.path !== undefined) wrong['path'] = 'path belongs to local; an s3 storage has s3Prefix';
   if (Object.keys(wrong).length === 0) return;
   throw invalidFields(`Correct these fields and send again: ${Object.keys(wrong).join(', ')}.`, wrong);

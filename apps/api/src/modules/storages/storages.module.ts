@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { AgentsModule } from '../agents/index.js';
 import { PartGate } from './part-gate.js';
 import { PartsController } from './parts.controller.js';
 import { PartsService } from './parts.service.js';
@@ -11,7 +12,7 @@ import { StoragesController } from './storages.controller.js';
 import { StoragesService } from './storages.service.js';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([StorageRow])],
+  imports: [AgentsModule, TypeOrmModule.forFeature([StorageRow])],
   controllers: [StoragesController, PartsController],
   providers: [CredentialVault, PartGate, PartsService, StorageDirectory, StorageFactory, StoragesService],
   exports: [PartGate, StorageDirectory, StorageFactory],

@@ -14,7 +14,9 @@ import { Database, type Tx } from '../../platform/database/database.js';
 import type { Actor } from '../../platform/http/actor.js';
 import { pageOf } from '../../platform/http/pages.js';
 import { newId } from '../../platform/ids.js';
+import { AgentDirectory } from '../agents/index.js';
 import { AuditTrail } from '../audit/index.js';
+import { agentFolderOf, type AgentFolder } from './agent-folder.js';
 import { CredentialVault } from './storage-credentials.js';
 import { lockDefaults, StorageDirectory } from './storage-directory.js';
 import { StorageFactory } from './storage-factory.js';
@@ -29,11 +31,13 @@ export class StoragesService {
     private readonly factory: StorageFactory,
     private readonly vault: CredentialVault,
     private readonly audit: AuditTrail,
+    private readonly agents: AgentDirectory,
   ) {}
 
   async create(actor: Actor, dto: CreateStorageDto): Promise<StorageView> {
     const { workspaceId } = actor;
     const { settings, credentials } = await checkStorage(dto);
+    if (dto.agentId !== undefined) return this.createAt(actor, dto, { agentId: dto.agentId, path: settings.path ?? '' });
     // The server's own disk is at hand: a folder that cannot be written is refused now and not at the first backup.
     if (credentials === null) await assertUsable(await this.factory.forTest(workspaceId, settings, null));
     const id = newId();
@@ -49,6 +53,18 @@ export class StoragesService {
         credentials: credentials === null ? null : this.vault.seal({ id, workspaceId }, credentials),
       });
       await this.record(tx, actor, { action: 'storage.created', id, detail: { storageType: dto.storageType, isDefault } });
+      return toStorageView(await this.directory.get(tx, workspaceId, id));
+    });
+  }
+
+  /** Whether the folder may be used is for the agent's policy to say, at the first backup. */
+  private createAt(actor: Actor, { name }: CreateStorageDto, folder: AgentFolder): Promise<StorageView> {
+    const { workspaceId } = actor;
+    return this.database.inWorkspace(workspaceId, async (tx) => {
+      await this.agents.requireForWork(tx, workspaceId, folder.agentId);
+      const { id } = await this.directory.requireAgentFolder(tx, workspaceId, folder);
+      await tx.update(StorageRow, { id }, { name });
+      await this.record(tx, actor, { action: 'storage.created', id, detail: { storageType: 'local', ...folder } });
       return toStorageView(await this.directory.get(tx, workspaceId, id));
     });
   }
@@ -74,7 +90,12 @@ export class StoragesService {
   update(actor: Actor, id: string, dto: UpdateStorageDto): Promise<StorageView> {
     const { workspaceId } = actor;
     return this.database.inWorkspace(workspaceId, async (tx) => {
-      const { storageType } = await this.directory.get(tx, workspaceId, id);
+      const { storageType, settings } = await this.directory.get(tx, workspaceId, id);
+      if (dto.isDefault === true && settings.agentId !== undefined) {
+        throw invalidFields("A folder on one agent's disk cannot be the default: databases of other agents cannot use it.", {
+          isDefault: "isDefault is not for an agent's disk",
+        });
+      }
       // The right to choose a default before any row: the order in which everybody locks them.
       const isDefault =
         dto.isDefault === true ? await this.claimDefault(tx, { workspaceId, type: storageType, wanted: true }) : dto.isDefault;
@@ -107,12 +128,31 @@ export class StoragesService {
 
   async testUnsaved(actor: Actor, dto: CreateStorageDto): Promise<StorageTestAnswer> {
     const { settings, credentials } = await checkStorage(dto);
+    const folder = agentFolderOf({ settings });
+    if (folder !== null) return this.testAgent(actor, folder);
     return probe(await this.factory.forTest(actor.workspaceId, settings, credentials));
   }
 
   async testSaved(actor: Actor, id: string): Promise<StorageTestAnswer> {
     const row = await this.database.inWorkspace(actor.workspaceId, (tx) => this.directory.get(tx, actor.workspaceId, id));
+    const folder = agentFolderOf(row);
+    if (folder !== null) return this.testAgent(actor, folder);
     return probe(await this.factory.forTestOf(row));
+  }
+
+  /** The server cannot look at an agent's disk: it says whether that agent is there, and the first backup says the rest. */
+  private testAgent(actor: Actor, folder: AgentFolder): Promise<StorageTestAnswer> {
+    const startedAt = performance.now();
+    return this.database.inWorkspace(actor.workspaceId, async (tx) => {
+      const agent = await this.agents.get(tx, actor.workspaceId, folder.agentId);
+      const ok = this.agents.isOnline(agent);
+      const message = ok
+        ? `The agent on ${agent.deviceName} is online. Whether it may and can write to ${folder.path} is seen with the first backup.`
+        : `The agent on ${agent.deviceName} is offline. Start it, then test again.`;
+      const latencyMs = Math.round(performance.now() - startedAt);
+      const answer = { success: ok, latencyMs, checks: [{ name: 'agent online', ok, message }], message };
+      return ok ? answer : { ...answer, code: 'AGENT_OFFLINE' };
+    });
   }
 
   /** Makes room for a new default. The first storage of its type is the default unless the caller says no. */
@@ -124,7 +164,7 @@ export class StoragesService {
     if (claim.wanted === false) return false;
     await lockDefaults(tx, workspaceId, type);
     if (claim.wanted === undefined) {
-      return !(await this.directory.query(tx, workspaceId).andWhere('storage.storageType = :type', { type }).getExists());
+      return !(await this.directory.shared(tx, workspaceId).andWhere('storage.storageType = :type', { type }).getExists());
     }
     await tx.update(StorageRow, { workspaceId, storageType: type, isDefault: true }, { isDefault: false });
     return true;

@@ -1,6 +1,6 @@
 /**
  * What script/test runs: build, lint, types, format, then unit, integration and whole-system tests; or only the tests that the arguments name.
- * Ends with the line `N passed, N failed, N skipped` and exit code 0 only if at least one test ran, none failed, every other stage was green, and
+ * The complete run is watched for clear secrets. Ends with the line `N passed, N failed, N skipped` and exit code 0 only if at least one test ran, none failed, every other stage was green, and
  * no process stayed behind.
  */
 import { spawn } from 'node:child_process';
@@ -8,6 +8,7 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { watchSecrets, type SecretWatch } from './secret-watch.ts';
 
 const CACHE = '.cache';
 
@@ -67,20 +68,33 @@ function countsOf(stage: Stage, exitedWell: boolean): Pick<StageResult, 'ok' | '
   }
 }
 
-function run(command: readonly string[], env: NodeJS.ProcessEnv): Promise<boolean> {
+interface RunContext {
+  readonly env: NodeJS.ProcessEnv;
+  /** Sees what the stage prints. */
+  readonly onOutput: (text: Buffer) => void;
+}
+
+function run(command: readonly string[], { env, onOutput }: RunContext): Promise<boolean> {
   const [program = '', ...args] = command;
   return new Promise((resolve) => {
-    const child = spawn(program, args, { env, stdio: ['ignore', 'inherit', 'inherit'] });
+    const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const [stream, out] of [
+      [child.stdout, process.stdout],
+      [child.stderr, process.stderr],
+    ] as const) {
+      stream.on('data', onOutput);
+      stream.pipe(out, { end: false });
+    }
     child.once('error', () => resolve(false));
-    child.once('exit', (code) => resolve(code === 0));
+    child.once('close', (code) => resolve(code === 0));
   });
 }
 
-async function runStage(stage: Stage, env: NodeJS.ProcessEnv): Promise<StageResult> {
+async function runStage(stage: Stage, context: RunContext): Promise<StageResult> {
   process.stdout.write(`\n== ${stage.name}\n`);
   if (stage.resultPath !== undefined) rmSync(stage.resultPath, { force: true });
   const start = performance.now();
-  const counts = countsOf(stage, await run(stage.command, env));
+  const counts = countsOf(stage, await run(stage.command, context));
   const seconds = (performance.now() - start) / 1_000;
   process.stdout.write(`== ${stage.name} ${counts.ok ? 'ok' : 'FAILED'} in ${seconds.toFixed(1)} s\n`);
   return { name: stage.name, seconds, ...counts };
@@ -117,17 +131,18 @@ function makeTempRoot(): string {
   return path;
 }
 
-function report(results: readonly StageResult[], orphans: readonly string[]): boolean {
+function report(results: readonly StageResult[], orphans: readonly string[], leaks: readonly string[]): boolean {
   const sum = (key: 'passed' | 'failed' | 'skipped'): number => results.reduce((total, result) => total + result[key], 0);
   process.stdout.write('\n');
   for (const { name, ok, seconds } of results)
     process.stdout.write(`${name.padEnd(12)} ${ok ? 'ok    ' : 'FAILED'} ${seconds.toFixed(1).padStart(7)} s\n`);
   for (const orphan of orphans) process.stdout.write(`left behind (killed now): ${orphan}\n`);
+  for (const leak of leaks) process.stdout.write(`clear secret: ${leak}\n`);
   const none = sum('passed') + sum('failed') === 0;
   if (none) process.stdout.write('no test ran\n');
   // The closing line alone must tell the truth: a red stage without red tests, and processes left behind, are failures too.
   const redStages = results.filter(({ ok, failed }) => !ok && failed === 0).length;
-  const failed = sum('failed') + redStages + (orphans.length > 0 ? 1 : 0);
+  const failed = sum('failed') + redStages + (orphans.length > 0 ? 1 : 0) + (leaks.length > 0 ? 1 : 0);
   process.stdout.write(`${sum('passed')} passed, ${failed} failed, ${sum('skipped')} skipped\n`);
   return !none && failed === 0;
 }
@@ -148,9 +163,16 @@ async function main(args: readonly string[]): Promise<boolean> {
   process.stdout.write(`RAHAT_SEED=${seed} (set it to run the same samples again)\n`);
   const stages = args.length > 0 ? [jest('selected', '--maxWorkers=2', ...args)] : ALL_STAGES;
   const results: StageResult[] = [];
+  let watch: SecretWatch | undefined;
   try {
-    for (const stage of stages) results.push(await runStage(stage, env));
-    return report(results, killLeftBehind(runId));
+    for (const stage of stages) {
+      // The watch is our own test library, which the first stage has just compiled.
+      if (args.length === 0 && stage.resultPath !== undefined) watch ??= await watchSecrets(tempRoot);
+      const context = { env: { ...env, ...watch?.env }, onOutput: (text: Buffer) => watch?.output(text) };
+      results.push(await runStage(stage, context));
+    }
+    const orphans = killLeftBehind(runId);
+    return report(results, orphans, (await watch?.end()) ?? []);
   } finally {
     rmSync(tempRoot, { recursive: true, force: true, maxRetries: 5 });
   }

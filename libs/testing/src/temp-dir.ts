@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { CanaryRun } from './canary/canary-run.js';
 
 export interface TempDir {
   readonly path: string;
@@ -15,6 +16,13 @@ export interface TempDir {
 export async function tempDir(prefix = 'rahatback-', mode?: number): Promise<TempDir> {
   const path = await mkdtemp(join(tmpdir(), prefix));
   if (mode !== undefined) await chmod(path, mode);
+  return { path, remove: () => remove(path) };
+}
+
+async function remove(path: string): Promise<void> {
+  const run = CanaryRun.current();
+  await run?.lookInFolder(path, basename(path));
+  run?.flush();
   // A killed server's children may still write for a moment: rm retries on ENOTEMPTY.
-  return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }) };
+  await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
 }

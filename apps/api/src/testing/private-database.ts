@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { startPostgres } from '@rahatback/testing';
+import { startPostgres, testSecret } from '@rahatback/testing';
 import type { PrivatePostgres } from '@rahatback/testing';
 import { MIGRATIONS } from '../migrations/index.js';
 import { migrateSchema } from '../platform/database/migrate-schema.js';
@@ -20,7 +20,7 @@ export interface PrivateDatabase {
 export async function createDatabase(postgres: PrivatePostgres, options: { migrate?: boolean } = {}): Promise<PrivateDatabase> {
   const suffix = randomBytes(5).toString('hex');
   const roles = { owner: `owner_${suffix}`, app: `app_${suffix}` };
-  const password = randomBytes(12).toString('hex');
+  const password = testSecret('server-database', { fresh: true });
   for (const role of Object.values(roles)) {
     await postgres.query(`CREATE ROLE ${role} LOGIN PASSWORD '${password}' NOSUPERUSER NOBYPASSRLS NOCREATEROLE`);
   }

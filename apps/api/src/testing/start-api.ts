@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { SessionAnswer } from '@rahatback/contracts';
-import { freePort, startRedis, tempDir } from '@rahatback/testing';
+import { CanaryRun, freePort, startRedis, tempDir, testSecret } from '@rahatback/testing';
 import type { PrivateRedis } from '@rahatback/testing';
 import type { DestinationStream } from 'pino';
 import { createApi } from '../create-app.js';
@@ -13,6 +13,7 @@ import { WorkerRunner } from '../platform/queues/worker-runner.js';
 import type { PrivateDatabase } from './private-database.js';
 import { startDatabase } from './private-database.js';
 import { testConfig } from './test-config.js';
+import { watchAnswers, watchFrames } from './watch-secrets.js';
 
 export interface StartApiOptions {
   readonly config?: Partial<AppConfig>;
@@ -47,7 +48,7 @@ export interface RunningApi {
   stop(): Promise<void>;
 }
 
-export const TEST_PASSWORD = 'korkuluk mavi tren 42';
+export const TEST_PASSWORD = testSecret('person-password');
 
 /** The whole API (and worker) in this process, on a free port, with a PostgreSQL and a Redis of its own unless some are given. */
 export async function startApi(options: StartApiOptions = {}): Promise<RunningApi> {
@@ -60,11 +61,13 @@ export async function startApi(options: StartApiOptions = {}): Promise<RunningAp
   const needed = { ...dirs, databaseUrl: postgres.appUrl, redisUrl: redis.url };
   const config = testConfig(needed, { publicUrl: `http://127.0.0.1:${port}`, ...options.config, port });
   const app = await createApi({ config, ...(options.logDestination ? { logDestination: options.logDestination } : {}) });
+  watchAnswers(app);
   if (options.worker !== false) {
     await app.init();
     await app.get(WorkerRunner).start();
   }
   await app.listen(port, '127.0.0.1');
+  watchFrames(app);
   const url = `http://127.0.0.1:${port}`;
   return {
     url,
@@ -77,6 +80,7 @@ export async function startApi(options: StartApiOptions = {}): Promise<RunningAp
     register: (email) => register(url, email),
     async stop() {
       await app.close();
+      CanaryRun.current()?.flush();
       if (!options.redis) await redis.stop();
       if (!options.database) await postgres.postgres.stop();
       await folder.remove();

@@ -1,4 +1,5 @@
 import { errorFromBody, type SessionAnswer } from '@rahatback/contracts';
+import { CanaryRun } from '@rahatback/testing';
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
@@ -79,8 +80,22 @@ export class RestClient {
     });
     const text = await response.text();
     this.onAnswer(path, text);
+    lookAtAnswer(path, text);
     return { status: response.status, body: text === '' ? undefined : parsed(text) };
   }
+}
+
+/** Where a token is issued to its owner, and nowhere else. */
+const ISSUES_TOKENS = ['/v1/auth/register', '/v1/auth/login', '/v1/auth/refresh', '/v1/auth/step-up'];
+
+function lookAtAnswer(path: string, text: string): void {
+  const run = CanaryRun.current();
+  run?.look(
+    'answers',
+    text,
+    `the answer of ${path.split('?')[0] ?? path}`,
+    ISSUES_TOKENS.includes(path) ? run.byMark : run.inText,
+  );
 }
 
 function parsed(text: string): unknown {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createRequire } from 'node:module';
@@ -7,10 +6,12 @@ import {
   startPostgres,
   startRedis,
   tempDir,
+  testSecret,
   waitFor,
   type PrivatePostgres,
   type PrivateRedis,
 } from '@rahatback/testing';
+import { startWatchedRelay, type FrameListener, type FrameRelay } from './frame-relay.js';
 import { ProductProcess } from './product-process.js';
 
 const APP_ROLE = 'rahatback_app';
@@ -27,6 +28,8 @@ export interface ServerSideOptions {
   readonly workers?: number;
   /** Extra environment of API and worker processes, such as LEASE_MS. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Sees every frame of every socket of a person or an agent. */
+  readonly onFrame?: FrameListener;
   /** A folder that outlives the run; default: a temporary one that `stop` removes. */
   readonly home?: string;
 }
@@ -50,8 +53,8 @@ export interface ServerSide {
 
 async function makeDatabase(postgres: PrivatePostgres): Promise<{ ownerUrl: string; appUrl: string; databaseName: string }> {
   const databaseName = 'rahatback';
-  const ownerPassword = randomBytes(18).toString('hex');
-  const appPassword = randomBytes(18).toString('hex');
+  const ownerPassword = testSecret('server-owner', { fresh: true });
+  const appPassword = testSecret('server-app', { fresh: true });
   await postgres.query(`CREATE ROLE ${OWNER_ROLE} LOGIN PASSWORD '${ownerPassword}'`);
   await postgres.query(`CREATE ROLE ${APP_ROLE} LOGIN PASSWORD '${appPassword}'`);
   await postgres.query(`CREATE DATABASE ${databaseName} OWNER ${OWNER_ROLE} TEMPLATE template0`);
@@ -89,6 +92,7 @@ interface Processes {
   readonly apis: readonly ProductProcess[];
   readonly workers: readonly ProductProcess[];
   readonly urls: readonly string[];
+  readonly relays: readonly FrameRelay[];
 }
 
 async function planProcesses(
@@ -98,11 +102,14 @@ async function planProcesses(
 ): Promise<Processes> {
   const dist = join(packageDir('@rahatback/api'), 'dist');
   const ports = await Promise.all(Array.from({ length: options.apis ?? 1 }, () => freePort()));
-  const urls = ports.map((port) => `http://127.0.0.1:${port}`);
+  const watched = await Promise.all(ports.map((port) => startWatchedRelay(port, options.onFrame)));
+  const relays = watched.filter((relay) => relay !== undefined);
+  const urls = ports.map((port, index) => watched[index]?.url ?? `http://127.0.0.1:${port}`);
   const planned = (name: string, entry: string, env: Readonly<Record<string, string>>): ProductProcess =>
     new ProductProcess({ name, entry: join(dist, entry), env: { ...base, ...env, ...options.env }, logDir });
   return {
     urls,
+    relays,
     apis: ports.map((port, index) =>
       planned(`api-${index + 1}`, 'main.js', { PORT: String(port), PUBLIC_URL: urls[index] ?? '' }),
     ),
@@ -139,10 +146,11 @@ export async function startServerSide(options: ServerSideOptions = {}): Promise<
     { ...base, DATABASE_OWNER_URL: ownerUrl, ...options.env },
     logDir,
   );
-  const { apis, workers, urls } = await planProcesses(options, base, logDir);
+  const { apis, workers, urls, relays } = await planProcesses(options, base, logDir);
   const waitReady = (index = 0): Promise<void> => untilReady(apis[index], urls[index] ?? '');
   const stop = async (): Promise<void> => {
     await Promise.all([...apis, ...workers].map((process) => process.stop()));
+    await Promise.all(relays.map((relay) => relay.stop()));
     await Promise.all([postgres.stop(), redis.stop()]);
     await temporary?.remove();
   };

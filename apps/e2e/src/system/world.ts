@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { AgentView, CreateJobDto, DatabaseView, JobView, StorageView } from '@rahatback/contracts';
 import { generateRecoveryIdentity, type RecoveryIdentity } from '@rahatback/crypto';
-import { startPostgres, type PrivatePostgres } from '@rahatback/testing';
+import { startPostgres, testSecret, type PrivatePostgres } from '@rahatback/testing';
 import { AgentSide, waitOnline } from './agent-side.js';
 import { RestClient } from './rest-client.js';
 import { startServerSide, type ServerSide, type ServerSideOptions } from './server-side.js';
@@ -18,7 +18,7 @@ export const TEST_TIMES = {
   REQUESTS_PER_MINUTE: '100000',
 } as const;
 
-export const TEST_PASSWORD = 'turkuaz kestane yelken 9';
+export const TEST_PASSWORD = testSecret('person-password');
 
 export interface WorldOptions extends ServerSideOptions {
   /** Rows of the customer's main table, about 250 bytes each. Default 20,000 (a dump of about 5 MB). */
@@ -29,8 +29,6 @@ export interface WorldOptions extends ServerSideOptions {
   readonly personPassword?: string;
   /** Sees every answer of the API to the owner: path, then body. */
   readonly onAnswer?: (path: string, body: string) => void;
-  /** Where the agent dials, when not the first API itself. */
-  readonly agentUrl?: (server: ServerSide) => Promise<string>;
 }
 
 export interface World {
@@ -114,11 +112,11 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
 }
 
 async function inhabit(server: ServerSide, options: WorldOptions): Promise<World> {
-  const password = options.databasePassword ?? randomBytes(12).toString('hex');
+  const password = options.databasePassword ?? testSecret('database', { fresh: true });
   const customer = await makeCustomer(options.rows ?? 20_000, password);
   const recovery = await generateRecoveryIdentity();
   const { person, workspaceId } = await signUp(server, recovery.recipient, options);
-  const { agent, agentView } = await startAgent(server, person, options.agentUrl ? await options.agentUrl(server) : server.url);
+  const { agent, agentView } = await startAgent(server, person, server.url);
   const database = await addDatabase(person, agentView.id, customer, password);
   const storage = await person.call<StorageView>('POST', '/v1/storages', {
     storageType: 'local',

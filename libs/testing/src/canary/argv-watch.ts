@@ -1,4 +1,4 @@
-import { listProcesses } from '../processes/process-tree.js';
+import { listPids, listProcesses, readArgv } from '../processes/process-tree.js';
 import { uniqueHits, type CanaryHit, type CanarySet } from './canary.js';
 
 const SAMPLE_MS = 20;
@@ -27,6 +27,47 @@ export function watchArgv(canaries: CanarySet): ArgvWatch {
       clearInterval(timer);
       sample();
       return hits;
+    },
+  };
+}
+
+/** A program changes its argv when it becomes another one (exec), mostly at its start. */
+const LOOKS_AT_START = 3;
+const LOOK_AGAIN_EVERY = 40;
+
+export interface LongArgvWatch {
+  stop(): { readonly processes: number; readonly hits: readonly CanaryHit[] };
+}
+
+/**
+ * As `watchArgv`, but light enough for a whole test run: new processes are looked at in each of their first samples, old ones now and then.
+ * @param isExempt argv of test servers which are told a secret on their command line
+ */
+export function watchArgvLong(canaries: CanarySet, isExempt: (argv: string) => boolean): LongArgvWatch {
+  let age = new Map<number, number>();
+  let hits: CanaryHit[] = [];
+  let processes = 0;
+  const look = (pid: number): void => {
+    const argv = readArgv(pid)?.join('\0') ?? '';
+    const found = isExempt(argv) ? [] : canaries.find(argv, `argv of ${argv.split('\0')[0] ?? '?'}`);
+    if (found.length > 0) hits = uniqueHits([...hits, ...found]);
+  };
+  const sample = (): void => {
+    const next = new Map<number, number>();
+    for (const pid of listPids()) {
+      const samples = (age.get(pid) ?? 0) + 1;
+      next.set(pid, samples);
+      if (samples === 1) processes += 1;
+      if (samples <= LOOKS_AT_START || samples % LOOK_AGAIN_EVERY === 0) look(pid);
+    }
+    age = next;
+  };
+  const timer = setInterval(sample, SAMPLE_MS);
+  return {
+    stop() {
+      clearInterval(timer);
+      sample();
+      return { processes, hits };
     },
   };
 }

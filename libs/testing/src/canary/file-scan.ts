@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, type Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { uniqueHits, type CanaryHit, type CanarySet } from './canary.js';
@@ -6,7 +6,8 @@ import { uniqueHits, type CanaryHit, type CanarySet } from './canary.js';
 /** A file that vanishes between listing and reading is a temp file doing its work. */
 const isGone = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
 
-async function scanFile(canaries: CanarySet, path: string): Promise<CanaryHit[]> {
+/** Looks for canaries in one file's content. One that vanishes has none. */
+export async function scanFile(canaries: CanarySet, path: string): Promise<CanaryHit[]> {
   const hits: CanaryHit[] = [];
   let tail = Buffer.alloc(0);
   try {
@@ -21,23 +22,37 @@ async function scanFile(canaries: CanarySet, path: string): Promise<CanaryHit[]>
   return uniqueHits(hits);
 }
 
+/** A folder may vanish while it is listed, as temporary ones do. */
+async function listed(folder: string): Promise<Dirent[]> {
+  try {
+    return await readdir(folder, { recursive: true, withFileTypes: true });
+  } catch (error) {
+    if (isGone(error)) return [];
+    throw error;
+  }
+}
+
 /**
  * Looks for canaries in the names and contents of all files below the folders (links are not followed), in constant memory.
  * @param except paths that may hold secrets, such as an agent's own key folder
+ * @param onFile called for each file that is read
  */
 export async function scanFiles(
   canaries: CanarySet,
   folders: readonly string[],
   except: readonly string[] = [],
+  onFile: (path: string) => void = () => undefined,
 ): Promise<CanaryHit[]> {
   const hits: CanaryHit[] = [];
   for (const folder of folders) {
-    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    const entries = await listed(folder);
     for (const entry of entries) {
       const path = join(entry.parentPath, entry.name);
       if (except.some((allowed) => path === allowed || path.startsWith(`${allowed}/`))) continue;
       hits.push(...canaries.find(entry.name, path));
-      if (entry.isFile()) hits.push(...(await scanFile(canaries, path)));
+      if (!entry.isFile()) continue;
+      onFile(path);
+      hits.push(...(await scanFile(canaries, path)));
     }
   }
   return uniqueHits(hits);

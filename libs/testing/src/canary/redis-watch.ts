@@ -62,10 +62,11 @@ function flatten(content: unknown): Buffer {
   return Buffer.concat(Object.entries(content).flatMap(([name, value]) => [Buffer.from(name), flatten(value)]));
 }
 
-async function scanDatabase(canaries: CanarySet, redis: Redis): Promise<CanaryHit[]> {
+async function scanDatabase(canaries: CanarySet, redis: Redis, onKey: () => void): Promise<CanaryHit[]> {
   const hits: CanaryHit[] = [];
   for await (const keys of redis.scanBufferStream({ count: 500 }) as AsyncIterable<Buffer[]>) {
     for (const key of keys) {
+      onKey();
       const place = `redis key ${key.toString('utf8')}`;
       const found = canaries.find(key, 'a redis key name');
       hits.push(
@@ -78,14 +79,14 @@ async function scanDatabase(canaries: CanarySet, redis: Redis): Promise<CanaryHi
 }
 
 /** Looks for canaries in every key and value that Redis holds now, in all its databases. */
-export async function scanRedis(canaries: CanarySet, url: string): Promise<CanaryHit[]> {
+export async function scanRedis(canaries: CanarySet, url: string, onKey: () => void = () => undefined): Promise<CanaryHit[]> {
   const redis = new Redis(url);
   try {
     const [, databases] = (await redis.config('GET', 'databases')) as [string, string];
     const hits: CanaryHit[] = [];
     for (let index = 0; index < Number(databases); index += 1) {
       await redis.select(index);
-      hits.push(...(await scanDatabase(canaries, redis)));
+      hits.push(...(await scanDatabase(canaries, redis, onKey)));
     }
     return uniqueHits(hits);
   } finally {

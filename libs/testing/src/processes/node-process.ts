@@ -49,7 +49,7 @@ export interface NodeProcess {
 
 const inherited = (): Record<string, string> =>
   Object.fromEntries(
-    ['PATH', 'HOME', 'LANG', 'TMPDIR', 'RAHAT_TEST_RUN'].flatMap((name) => {
+    ['PATH', 'HOME', 'LANG', 'TMPDIR', 'RAHAT_TEST_RUN', 'RAHAT_CANARIES'].flatMap((name) => {
       const value = process.env[name];
       return value === undefined ? [] : [[name, value]];
     }),

@@ -29,11 +29,21 @@ function entryOf(pid: number): ProcessEntry | undefined {
   return { pid, parentPid: Number(parentPid), state: state ?? '?', argv: splitNul(argv) };
 }
 
+export const listPids = (): number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+
+/** Undefined for a process that is gone. */
+export function readArgv(pid: number): string[] | undefined {
+  const bytes = readProc(pid, 'cmdline');
+  return bytes && splitNul(bytes);
+}
+
 /** All living processes (zombies left out), from /proc. */
 export function listProcesses(): ProcessEntry[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map((name) => entryOf(Number(name)))
+  return listPids()
+    .map(entryOf)
     .filter((entry) => entry !== undefined)
     .filter((entry) => entry.state !== 'Z' && entry.state !== 'X');
 }

@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { testSecret } from '../canary/test-secret.js';
 import { freePort } from '../ports.js';
 import { spawnServer, waitUntilReady } from '../servers/server-process.js';
 import type { ServerProcess } from '../servers/server-process.js';
@@ -138,7 +139,7 @@ async function startCluster(cluster: Cluster & { clusterId: string }, monitorPor
 
 async function createUser(cluster: Cluster, name: string): Promise<S3User> {
   const accessKeyId = `TEST${randomBytes(8).toString('hex').toUpperCase()}`;
-  const secretAccessKey = randomBytes(24).toString('base64url');
+  const secretAccessKey = testSecret('s3', { fresh: true });
   const keys = ['--access-key', accessKeyId, '--secret-key', secretAccessKey];
   await cluster.run('radosgw-admin', 'user', 'create', '--uid', name, '--display-name', name, ...keys);
   return { accessKeyId, secretAccessKey };

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
+import { testSecret } from '../canary/test-secret.js';
 import { freePort } from '../ports.js';
 import { tempDir } from '../temp-dir.js';
 import { findPostgres, type PostgresBinaries } from './postgres-binaries.js';
@@ -76,7 +77,7 @@ const clientOf = (port: number, password: string, database: string): Client =>
 
 async function initCluster(binaries: PostgresBinaries, home: string): Promise<Cluster> {
   await giveToUnprivileged(home);
-  const password = randomBytes(18).toString('base64url');
+  const password = testSecret('superuser', { fresh: true });
   const passwordFile = join(home, 'superuser-password');
   await writeFile(passwordFile, password, { mode: 0o600 });
   await giveToUnprivileged(passwordFile);

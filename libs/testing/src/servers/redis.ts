@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { freePort } from '../ports.js';
 import { tempDir } from '../temp-dir.js';
+import { guardRedis } from './redis-guard.js';
 import { spawnServer, waitUntilReady, type ServerProcess } from './server-process.js';
 import { giveToUnprivileged, unprivileged } from './unprivileged.js';
 
@@ -110,11 +111,14 @@ export async function startRedis(options: RedisOptions = {}): Promise<PrivateRed
   const started = await startOnFreePort(home, options);
   const { port } = started;
   let { server } = started;
+  const url = `redis://:${password}@127.0.0.1:${port}`;
+  const guard = guardRedis(url);
+  await guard.attach();
   return {
     host: '127.0.0.1',
     port,
     password,
-    url: `redis://:${password}@127.0.0.1:${port}`,
+    url,
     logPath: home.logPath,
     pid: () => (server.hasEnded() ? 0 : server.pid),
     kill: () => server.kill(),
@@ -122,8 +126,10 @@ export async function startRedis(options: RedisOptions = {}): Promise<PrivateRed
       await server.end('SIGTERM');
       if (loseData) await rm(home.dataDir, { recursive: true, force: true });
       server = await startOn(home, port, options);
+      await guard.attach();
     },
     async stop() {
+      if (!server.hasEnded()) await guard.finish();
       await server.end('SIGTERM');
       await folder.remove();
     },

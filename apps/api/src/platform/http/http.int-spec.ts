@@ -5,7 +5,7 @@ import { ERROR_RULES } from '@rahatback/contracts';
 import { startRedis, waitFor } from '@rahatback/testing';
 import request from 'supertest';
 import type { Registered, RunningApi } from '../../testing/start-api.js';
-import { startApi } from '../../testing/start-api.js';
+import { startApi, TEST_PASSWORD } from '../../testing/start-api.js';
 import { IS_PUBLIC } from './decorators.js';
 
 interface Route {
@@ -58,10 +58,8 @@ describe('HTTP', () => {
       const routes = routesOf(api).filter((route) => !route.isPublic);
       expect(routes.length).toBeGreaterThan(20);
       const email = 'viewer@example.com';
-      await me('post', '/v1/workspace/members')
-        .send({ email, name: 'V', role: 'viewer', password: 'korkuluk mavi tren 42' })
-        .expect(201);
-      const viewer = (await http().post('/v1/auth/login').send({ email, password: 'korkuluk mavi tren 42' })).body.tokens
+      await me('post', '/v1/workspace/members').send({ email, name: 'V', role: 'viewer', password: TEST_PASSWORD }).expect(201);
+      const viewer = (await http().post('/v1/auth/login').send({ email, password: TEST_PASSWORD })).body.tokens
         .accessToken as string;
       for (const { method, path } of routes) {
         const url = path.replace(/:\w+/g, '019a3c1e-8c8b-7c6e-9d3e-0123456789ab');
@@ -108,7 +106,7 @@ describe('HTTP', () => {
   describe('bad input', () => {
     const register = (body: string | object, type = 'application/json') =>
       http().post('/v1/auth/register').set('content-type', type).send(body);
-    const good = { email: 'a@example.com', name: 'A', password: 'korkuluk mavi tren 42' };
+    const good = { email: 'a@example.com', name: 'A', password: TEST_PASSWORD };
     const deep = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
 
     it.each([

@@ -38,6 +38,19 @@ export class LoginDto {
   password: string;
 }
 
+/** POST /v1/auth/step-up: the person who is logged in types their password again. */
+export class StepUpDto {
+  @IsString()
+  @Length(1, 1024)
+  password: string;
+}
+
+/** An access token that counts as a fresh log-in for ten minutes. The refresh token stays; what it is exchanged for is as old as the log-in. */
+export interface StepUpAnswer {
+  readonly accessToken: string;
+  readonly accessTokenExpiresAt: string;
+}
+
 /** Browsers leave the body empty and send the `__Host-rb_refresh` cookie. */
 export class RefreshDto {
   @IsOptional()

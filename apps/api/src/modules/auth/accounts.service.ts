@@ -77,7 +77,14 @@ export class AccountsService {
     const session = await this.sessions.begin(tx, { userId: user.id, workspaceId: user.workspaceId }, client);
     await this.audit.record(tx, {
       workspaceId: user.workspaceId,
-      actor: { userId: user.id, workspaceId: user.workspaceId, role: user.role, ip: client.ip, sessionId: session.sessionId },
+      actor: {
+        userId: user.id,
+        workspaceId: user.workspaceId,
+        role: user.role,
+        ip: client.ip,
+        sessionId: session.sessionId,
+        authenticatedAt: session.authenticatedAt,
+      },
       action,
       targetType: 'user',
       targetId: user.id,

@@ -1,16 +1,17 @@
 import { Body, Controller, Get, HttpCode, Post, Req, Res } from '@nestjs/common';
-import { AppError, LoginDto, RefreshDto, RegisterDto } from '@rahatback/contracts';
-import type { PersonView, SessionAnswer, TokenAnswer } from '@rahatback/contracts';
+import { AppError, LoginDto, RefreshDto, RegisterDto, ROLES, StepUpDto } from '@rahatback/contracts';
+import type { PersonView, SessionAnswer, StepUpAnswer, TokenAnswer } from '@rahatback/contracts';
 import type { Request, Response } from 'express';
 import { AppConfig } from '../../platform/config/app-config.js';
 import { AccessTokens } from '../../platform/http/access-tokens.js';
 import type { Actor } from '../../platform/http/actor.js';
-import { CurrentActor, Public } from '../../platform/http/decorators.js';
+import { CurrentActor, Public, Roles } from '../../platform/http/decorators.js';
 import { AccountsService } from './accounts.service.js';
 import { clearRefreshCookie, clientOf, isBrowser, presentedToken, setRefreshCookie } from './browser-session.js';
 import { PeopleRepository } from './people.repository.js';
 import type { IssuedSession } from './session.service.js';
 import { SessionService } from './session.service.js';
+import { StepUp } from './step-up.service.js';
 
 @Controller('v1/auth')
 export class AuthController {
@@ -20,6 +21,7 @@ export class AuthController {
     private readonly people: PeopleRepository,
     private readonly tokens: AccessTokens,
     private readonly config: AppConfig,
+    private readonly stepUps: StepUp,
   ) {}
 
   @Public()
@@ -68,6 +70,13 @@ export class AuthController {
   async logout(@Body() body: RefreshDto, @Req() request: Request, @Res({ passthrough: true }) response: Response): Promise<void> {
     await this.sessions.end(presentedToken(request, body, this.config.allowedOrigins), clientOf(request));
     if (isBrowser(request)) clearRefreshCookie(response);
+  }
+
+  @Post('step-up')
+  @Roles(...ROLES)
+  @HttpCode(200)
+  stepUp(@CurrentActor() actor: Actor, @Body() body: StepUpDto): Promise<StepUpAnswer> {
+    return this.stepUps.confirm(actor, body.password);
   }
 
   @Get('me')

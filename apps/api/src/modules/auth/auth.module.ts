@@ -9,6 +9,7 @@ import { Passwords } from './passwords.service.js';
 import { PeopleRepository } from './people.repository.js';
 import { RefreshTokenRow } from './refresh-token.entity.js';
 import { SessionService } from './session.service.js';
+import { StepUp } from './step-up.service.js';
 import { User } from './user.entity.js';
 import { WorkspaceController } from './workspace.controller.js';
 import { Workspace } from './workspace.entity.js';
@@ -25,6 +26,7 @@ import { WorkspaceService } from './workspace.service.js';
     Passwords,
     LoginLimiter,
     SessionService,
+    StepUp,
     AccountsService,
     WorkspaceService,
   ],

@@ -56,7 +56,7 @@ export class PeopleRepository extends ActorDirectory {
     userId: string;
     workspaceId: string;
     sessionId: string;
-  }): Promise<Omit<Actor, 'ip'> | undefined> {
+  }): Promise<Omit<Actor, 'ip' | 'authenticatedAt'> | undefined> {
     const [row] = await this.database.asSystem('authenticate', (tx) =>
       tx.query<{ role: Role }[]>(
         `SELECT m.role FROM memberships m

@@ -31,6 +31,8 @@ export interface IssuedSession {
   readonly workspaceId: string;
   /** The family: the same for every token of one log-in. */
   readonly sessionId: string;
+  /** When the password was typed: renewing a session never makes it younger. */
+  readonly authenticatedAt: Date;
   readonly refreshToken: string;
   readonly refreshTokenExpiresAt: Date;
 }
@@ -61,7 +63,13 @@ export class SessionService {
     const expiresAt = new Date(Date.now() + this.config.refreshTokenDays * DAY_MS);
     const familyId = newId();
     await insertToken(tx, token, { ...person, familyId, familyExpiresAt: expiresAt, client });
-    return { ...person, sessionId: familyId, refreshToken: formatRefreshToken(token), refreshTokenExpiresAt: expiresAt };
+    return {
+      ...person,
+      sessionId: familyId,
+      authenticatedAt: new Date(),
+      refreshToken: formatRefreshToken(token),
+      refreshTokenExpiresAt: expiresAt,
+    };
   }
 
   /**
@@ -111,12 +119,14 @@ export class SessionService {
     const successor = (id: string): RefreshToken => ({ id, secret: successorSecret(this.keys.refreshKey, token.secret, id) });
     if (used.affected === 1) {
       await insertToken(tx, successor(successorId), { ...row, client });
-      return this.issued(row, successor(successorId));
+      return issued(row, successor(successorId), await begunAt(tx, row.familyId));
     }
     const current = await findToken(tx, token);
     if (!current?.usedAt || current.successorId === null || current.familyExpiresAt.getTime() <= Date.now()) return 'expired';
     const withinGrace = await isWithinGrace(tx, current.id);
-    if (withinGrace && current.revokedAt === null) return this.issued(current, successor(current.successorId));
+    if (withinGrace && current.revokedAt === null) {
+      return issued(current, successor(current.successorId), await begunAt(tx, current.familyId));
+    }
     if (current.revokedAt === null) await this.closeReused(tx, current, client);
     return 'reused';
   }
@@ -134,16 +144,6 @@ export class SessionService {
     });
   }
 
-  private issued(row: RefreshTokenRow, token: RefreshToken): IssuedSession {
-    return {
-      userId: row.userId,
-      workspaceId: row.workspaceId,
-      sessionId: row.familyId,
-      refreshToken: formatRefreshToken(token),
-      refreshTokenExpiresAt: row.familyExpiresAt,
-    };
-  }
-
   private async revokeFamily(tx: Tx, familyId: string): Promise<boolean> {
     await lockFamily(tx, familyId);
     const revoked = await tx
@@ -155,6 +155,23 @@ export class SessionService {
     this.database.afterCommit(tx, () => this.live.closeSession(familyId));
     return (revoked.affected ?? 0) > 0;
   }
+}
+
+const issued = (row: RefreshTokenRow, token: RefreshToken, authenticatedAt: Date): IssuedSession => ({
+  userId: row.userId,
+  workspaceId: row.workspaceId,
+  sessionId: row.familyId,
+  authenticatedAt,
+  refreshToken: formatRefreshToken(token),
+  refreshTokenExpiresAt: row.familyExpiresAt,
+});
+
+/** The log-in itself: the first token of its family. A family without one counts as never. */
+async function begunAt(tx: Tx, familyId: string): Promise<Date> {
+  const rows = await tx.query<{ at: Date | null }[]>('SELECT min(created_at) AS at FROM refresh_tokens WHERE family_id = $1', [
+    familyId,
+  ]);
+  return rows[0]?.at ?? new Date(0);
 }
 
 /** Rotation and revocation of one family take turns: otherwise a successor made meanwhile would escape the revocation. */

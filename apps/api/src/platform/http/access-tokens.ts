@@ -15,7 +15,13 @@ const AUDIENCE = 'rahatback-api';
 const TOKEN_TYPE = 'at+jwt'; // RFC 9068
 const ALGORITHM = 'ES256';
 
-const claimsSchema = z.object({ sub: z.string(), ws: z.string(), sid: z.string(), exp: z.number() });
+const claimsSchema = z.object({
+  sub: z.string(),
+  ws: z.string(),
+  sid: z.string(),
+  exp: z.number(),
+  auth_time: z.number().default(0),
+});
 type Claims = z.infer<typeof claimsSchema>;
 const headerSchema = z.object({ typ: z.literal(TOKEN_TYPE), alg: z.literal(ALGORITHM), kid: z.string() });
 
@@ -51,10 +57,18 @@ export class AccessTokens {
     );
   }
 
-  async issue(actor: Pick<Actor, 'userId' | 'workspaceId' | 'sessionId'>): Promise<{ token: string; expiresAt: Date }> {
+  /** `auth_time` (OpenID Connect Core, seconds) is when the password was typed; a token without one counts as never. */
+  async issue(
+    actor: Pick<Actor, 'userId' | 'workspaceId' | 'sessionId' | 'authenticatedAt'>,
+  ): Promise<{ token: string; expiresAt: Date }> {
     const expiresAt = new Date((Math.floor(Date.now() / 1000) + this.config.accessTokenMinutes * 60) * 1000);
     const token = await this.jwt.signAsync(
-      { ws: actor.workspaceId, sid: actor.sessionId, exp: expiresAt.getTime() / 1000 },
+      {
+        ws: actor.workspaceId,
+        sid: actor.sessionId,
+        auth_time: Math.floor(actor.authenticatedAt.getTime() / 1000),
+        exp: expiresAt.getTime() / 1000,
+      },
       {
         privateKey: this.keys.jwt.privateKey,
         algorithm: ALGORITHM,
@@ -78,7 +92,8 @@ export class AccessTokens {
     const claims = await this.verify(token);
     const found = await this.actors.find({ userId: claims.sub, workspaceId: claims.ws, sessionId: claims.sid });
     if (!found) throw refused();
-    return { actor: { ...found, ip }, expiresAt: new Date(claims.exp * 1000) };
+    const authenticatedAt = new Date(claims.auth_time * 1000);
+    return { actor: { ...found, ip, authenticatedAt }, expiresAt: new Date(claims.exp * 1000) };
   }
 
   private verify(token: string): Promise<Claims> {

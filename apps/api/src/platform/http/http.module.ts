@@ -8,8 +8,9 @@ import { JwtAuthGuard } from './jwt-auth.guard.js';
 import { RateLimitGuard } from './rate-limit.guard.js';
 import { RedisThrottlerStorage } from './redis-throttler-storage.js';
 import { RolesGuard } from './roles.guard.js';
+import { StepUpGuard } from './step-up.guard.js';
 
-/** Guards in their order: address limit, log-in, role. `ActorDirectory` comes from the auth module. */
+/** Guards in their order: address limit, log-in, role, age of the log-in. `ActorDirectory` comes from the auth module. */
 @Global()
 @Module({
   imports: [
@@ -26,6 +27,7 @@ import { RolesGuard } from './roles.guard.js';
     { provide: APP_GUARD, useClass: RateLimitGuard },
     { provide: APP_GUARD, useClass: JwtAuthGuard },
     { provide: APP_GUARD, useClass: RolesGuard },
+    { provide: APP_GUARD, useClass: StepUpGuard },
   ],
   exports: [AccessTokens],
 })

@@ -7,6 +7,7 @@ import { DatabasesModule } from './modules/databases/index.js';
 import { JobsModule } from './modules/jobs/index.js';
 import { RestoreModule } from './modules/restore/index.js';
 import { StoragesModule } from './modules/storages/index.js';
+import { VerificationModule } from './modules/verification/index.js';
 
 /** One list for both processes: the API answers requests and sockets, the worker runs processors, over the same graph. */
 export const DOMAIN_MODULES: Type[] = [
@@ -18,4 +19,5 @@ export const DOMAIN_MODULES: Type[] = [
   JobsModule,
   BackupsModule,
   RestoreModule,
+  VerificationModule,
 ];

@@ -12,6 +12,8 @@ import type {
 } from './statuses.js';
 import { BACKUP_STATUSES, BACKUP_TYPES } from './statuses.js';
 
+const VERIFICATION_FILTERS = ['PASSED', 'FAILED', 'none'] as const;
+
 /** GET /v1/backups/history. */
 export class HistoryQueryDto extends PageQueryDto {
   @IsOptional()
@@ -29,6 +31,11 @@ export class HistoryQueryDto extends PageQueryDto {
   @IsOptional()
   @IsIn(BACKUP_TYPES)
   backupType?: BackupType;
+
+  /** `none`: not judged yet. */
+  @IsOptional()
+  @IsIn(VERIFICATION_FILTERS)
+  verificationStatus?: (typeof VERIFICATION_FILTERS)[number];
 
   @IsOptional()
   @IsISO8601()
@@ -103,6 +110,8 @@ export interface BackupView {
   readonly measuredRestoreMs: number | null;
   /** Set when an object is known to be missing or altered; the sentence names it. */
   readonly damage: string | null;
+  /** Set while it is being deleted; on an agent's own disk that lasts until the agent is online and has removed it. */
+  readonly deletingAt: string | null;
   readonly lastRestoreStatus: RestoreStatus | null;
   readonly lastRestoreAt: string | null;
 }

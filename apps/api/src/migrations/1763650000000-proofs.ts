@@ -36,16 +36,19 @@ CREATE UNIQUE INDEX verifications_one_pending ON verifications (backup_id) WHERE
 CREATE INDEX verifications_backup ON verifications (backup_id, started_at DESC);
 CREATE INDEX verifications_history ON verifications (workspace_id, started_at DESC, id DESC);
 CREATE INDEX verifications_pending ON verifications (deadline_at) WHERE status = 'PENDING';
+CREATE UNIQUE INDEX verifications_one_after_backup ON verifications (backup_id) WHERE trigger = 'after_backup';
 
 ALTER TABLE backups
   ADD COLUMN verification_status text CHECK (verification_status IN ('PASSED','FAILED')),
   ADD COLUMN verification_level text,
   ADD COLUMN verified_at timestamptz,
   ADD COLUMN measured_restore_ms bigint,
+  ADD COLUMN verify_after text CHECK (verify_after IN ('BASIC','DATABASE','FULL')),
   ADD COLUMN damage text,
   ADD COLUMN imported_at timestamptz,
   ADD COLUMN origin_workspace_id uuid,
   ADD COLUMN origin_database_id uuid;
+CREATE INDEX backups_verify_after ON backups (completed_at) WHERE verify_after IS NOT NULL AND status = 'success';
 
 ALTER TABLE restores
   ADD COLUMN mode text NOT NULL DEFAULT 'beside' CHECK (mode IN ('beside','swap')),

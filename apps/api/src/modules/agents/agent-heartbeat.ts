@@ -9,7 +9,7 @@ import { DatabaseClock } from './database-clock.js';
 import { LeaseService } from './lease.service.js';
 
 /** Work that stands under a lease; the others are short, or end what stands under one. */
-const LEASED: readonly CommandType[] = ['job:execute', 'restore:execute'];
+const LEASED: readonly CommandType[] = ['job:execute', 'restore:execute', 'verification:execute'];
 
 type Running = Heartbeat['running'][number];
 

@@ -24,7 +24,7 @@ const RECEIPT_TIMEOUT_MS = 10_000;
 /** As many are on their way at once; they leave in the order of their sequence. */
 const BATCH = 32;
 /** Their only effect is on another command, which reports for itself: the receipt is their end. */
-const ENDED_BY_RECEIPT: readonly CommandType[] = ['job:cancel', 'restore:cancel'];
+const ENDED_BY_RECEIPT: readonly CommandType[] = ['job:cancel', 'restore:cancel', 'verification:cancel'];
 /** Refusals of a command itself, although the world, too, can be what stopped it. */
 const FINAL: readonly ErrorCode[] = ['COMMAND_EXPIRED', 'FENCED', 'AGENT_RESTARTED'];
 

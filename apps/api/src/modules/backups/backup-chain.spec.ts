@@ -13,6 +13,8 @@ const link = (position: number, change: Partial<ChainLink> = {}): ChainLink => (
   storageId: 'storage',
   compression: 'zstd',
   passphraseVersion: 1,
+  startedAt: new Date(Date.UTC(2026, 0, position)),
+  damage: null,
   ...change,
 });
 
@@ -72,6 +74,18 @@ describe('planChain', () => {
     expect(plan.chainId).toBe('new');
     expect(plan.base).toEqual([]);
     expect(plan.fullBecause).toEqual(expect.any(String));
+  });
+
+  it.each([1, 2, 3])('begins a new chain when link %i is damaged, whatever builds on it', (damaged) => {
+    const chain = [1, 2, 3].map((position) => link(position, position === damaged ? { damage: 'data-00001 is missing.' } : {}));
+    for (const backupType of ['incremental', 'differential'] as const) {
+      expect(planChain(job({ backupType }), chain, 'new')).toMatchObject({
+        backupType: 'full',
+        chainId: 'new',
+        base: [],
+        fullBecause: `link 2026-01-0${damaged}T00:00:00.000Z of the chain is damaged`,
+      });
+    }
   });
 
   it('lets a chain reach exactly its length', () => {

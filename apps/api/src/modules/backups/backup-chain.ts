@@ -16,6 +16,9 @@ export interface ChainLink extends ChainTerms {
   readonly backupType: BackupType;
   readonly chainId: string | null;
   readonly chainPosition: number;
+  readonly startedAt: Date;
+  /** What is known to be missing or altered of it. */
+  readonly damage: string | null;
   readonly originWorkspaceId?: string | null;
   readonly originDatabaseId?: string | null;
 }
@@ -53,6 +56,8 @@ const reasonForFull = (wanted: ChainTerms, maxChainLength: number, links: readon
   const newest = links.at(-1);
   if (first === undefined || newest === undefined) return 'there is no earlier backup to build on';
   if (first.backupType !== 'full') return 'the full backup of the chain is gone';
+  const damaged = links.find((link) => link.damage !== null);
+  if (damaged !== undefined) return `link ${damaged.startedAt.toISOString()} of the chain is damaged`;
   if (newest.chainPosition >= maxChainLength) return `the chain has reached its ${maxChainLength} backups`;
   if (newest.agentId !== wanted.agentId) return 'the database has moved to another agent';
   if (newest.storageId !== wanted.storageId) return 'the destination has changed';

@@ -8,7 +8,7 @@ import { AttemptStorage, type Place } from './attempt-storage.service.js';
 import { attemptsOf } from './backup-attempt.repository.js';
 import { objectsOf } from './backup-object.repository.js';
 import { BackupSignals } from './backup-signals.service.js';
-import { isBeingRestored } from './backup-surroundings.repository.js';
+import { isBeingRestored, isBeingVerified } from './backup-surroundings.repository.js';
 import type { BackupRow } from './backup.entity.js';
 import { findDeleting, findDependent, lockBackup, markDeleted, markDeleting } from './backup.repository.js';
 import { OneAtATime, StoragePatience } from './one-at-a-time.js';
@@ -61,6 +61,12 @@ export class BackupDeletion {
     }
     if (await isBeingRestored(tx, backup.id)) {
       throw new AppError('ALREADY_RUNNING', 'The backup is being restored. Wait until the restore has ended, then delete it.');
+    }
+    if (await isBeingVerified(tx, backup.id)) {
+      throw new AppError(
+        'ALREADY_RUNNING',
+        'The backup is being verified. Wait until the verification has ended, or cancel it, then delete the backup.',
+      );
     }
     const dependentId = await findDependent(tx, backup);
     if (dependentId !== null) {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { BackupLocation, BackupPayload, DownloadOpenAnswer, RestorePayload } from '@rahatback/contracts';
+import type { BackupLocation, BackupPayload, BackupToRead, CommandType, DownloadOpenAnswer } from '@rahatback/contracts';
 import { AppError, TERMINAL_COMMAND_STATES } from '@rahatback/contracts';
 import { AppConfig } from '../../platform/config/app-config.js';
 import { Database } from '../../platform/database/database.js';
@@ -11,11 +11,14 @@ import { AttemptStorage } from './attempt-storage.service.js';
 import { objectKey } from './backup-object.repository.js';
 import { readBackup } from './backup.repository.js';
 
-/** What a command gives its agent to read: the chain that a backup builds on, or the backup to restore with its links. */
+/** Commands whose payload names one backup to read, with its links. */
+const READING: readonly CommandType[] = ['restore:execute', 'verification:execute', 'backup:export'];
+
+/** What a command gives its agent to read: the chain that a backup builds on, or the backup to restore or to verify with its links. */
 export const readableBy = (command: Pick<CommandRow, 'type' | 'payload'>): readonly BackupLocation[] => {
   if (command.type === 'job:execute') return (command.payload as BackupPayload).base;
-  if (command.type !== 'restore:execute') return [];
-  const { backup, links } = command.payload as RestorePayload;
+  if (!READING.includes(command.type)) return [];
+  const { backup, links } = command.payload as BackupToRead;
   return [backup, ...links];
 };
 

@@ -11,6 +11,9 @@ const filtered = (tx: Tx, workspaceId: string, query: HistoryQueryDto): SelectQu
   if (query.databaseId !== undefined) builder.andWhere('backup.databaseId = :databaseId', { databaseId: query.databaseId });
   if (query.jobId !== undefined) builder.andWhere('backup.jobId = :jobId', { jobId: query.jobId });
   if (query.backupType !== undefined) builder.andWhere('backup.backupType = :type', { type: query.backupType });
+  if (query.verificationStatus === 'none') builder.andWhere('backup.verificationStatus IS NULL');
+  else if (query.verificationStatus !== undefined)
+    builder.andWhere('backup.verificationStatus = :verification', { verification: query.verificationStatus });
   if (query.from !== undefined) builder.andWhere('backup.startedAt >= :from', { from: new Date(query.from) });
   if (query.to !== undefined) builder.andWhere('backup.startedAt < :to', { to: new Date(query.to) });
   return builder;

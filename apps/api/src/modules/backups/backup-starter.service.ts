@@ -138,6 +138,7 @@ export class BackupStarter {
       baseBackupId: plan?.baseBackupId ?? null,
       chainPosition: plan?.chainPosition ?? 1,
       passphraseVersion: job.passphraseVersion,
+      verifyAfter: plan !== null && job.autoVerifyAfterBackup ? (job.verificationLevel ?? 'BASIC') : null,
       startedAt: DB_NOW,
       requestedBy: actor.userId,
     };

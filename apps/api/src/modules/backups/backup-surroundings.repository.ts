@@ -48,9 +48,17 @@ export const surroundingsOf = async (tx: Tx, backups: readonly BackupRow[]): Pro
   };
 };
 
-/** A restore at work on the backup, or on one that points into it, keeps it from being deleted. */
+/** A restore at work on the backup keeps it from being deleted; one on a backup that points into it does so through that backup. */
 export const isBeingRestored = async (tx: Tx, backupId: string): Promise<boolean> => {
   const rows = await tx.query<unknown[]>(`SELECT 1 FROM restores WHERE backup_id = $1 AND status = 'running' LIMIT 1`, [
+    backupId,
+  ]);
+  return rows.length > 0;
+};
+
+/** As a restore does: the links that it reads are kept by the backup itself. */
+export const isBeingVerified = async (tx: Tx, backupId: string): Promise<boolean> => {
+  const rows = await tx.query<unknown[]>(`SELECT 1 FROM verifications WHERE backup_id = $1 AND status = 'PENDING' LIMIT 1`, [
     backupId,
   ]);
   return rows.length > 0;

@@ -47,6 +47,8 @@ export class BackupRow {
   @Column('timestamptz', { name: 'verified_at', nullable: true }) verifiedAt: Date | null;
   @Column('bigint', { name: 'measured_restore_ms', nullable: true, transformer: bigintAsNumber }) measuredRestoreMs:
     number | null;
+  /** Set at its start when its job verifies what it makes; null again once that verification is on its way. */
+  @Column('text', { name: 'verify_after', nullable: true }) verifyAfter: VerificationLevel | null;
   /** A sentence naming what is missing or altered; such a backup is no base of a new link. */
   @Column('text', { nullable: true }) damage: string | null;
   @Column('timestamptz', { name: 'imported_at', nullable: true }) importedAt: Date | null;

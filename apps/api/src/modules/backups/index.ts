@@ -3,5 +3,15 @@ export { API_CRASH_POINTS } from './crash-points.js';
 export { BackupRow } from './backup.entity.js';
 export { locationOf } from './backup-chain.js';
 export { chainLocked, timeLimitOf } from './backup-for-restore.js';
+export { getBackup } from './backup.repository.js';
+export {
+  findAwaitingVerification,
+  forgetAwaitingVerification,
+  judgeBackup,
+  lockForJudgement,
+  markDamaged,
+  type AwaitingVerification,
+  type Judgement,
+} from './backup-judgement.repository.js';
 export { failureOf, fieldsOf, progressOf, reportOf, textOf, uuidOf, wordsOf, type Words } from './agent-frames.js';
 export { OneAtATime, Throttle } from './one-at-a-time.js';

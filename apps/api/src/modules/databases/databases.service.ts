@@ -127,16 +127,17 @@ export class DatabasesService {
   }
 }
 
-/** Backups and restores are modules further on, but their rows point here: this only looks whether any of them runs. */
+/** Backups, restores and verifications are modules further on, but their rows point here: this only looks whether any of them runs. */
 async function assertIdle(tx: Tx, databaseId: string): Promise<void> {
   const rows = await tx.query<{ isBusy: boolean }[]>(
     `SELECT EXISTS (SELECT 1 FROM backups WHERE database_id = $1 AND status = 'running')
-         OR EXISTS (SELECT 1 FROM restores WHERE database_id = $1 AND status = 'running') AS "isBusy"`,
+         OR EXISTS (SELECT 1 FROM restores WHERE database_id = $1 AND status = 'running')
+         OR EXISTS (SELECT 1 FROM verifications WHERE database_id = $1 AND status = 'PENDING') AS "isBusy"`,
     [databaseId],
   );
   if (rows[0]?.isBusy === false) return;
   throw new AppError(
     'CONFLICT',
-    'A backup or restore of this database is running. Wait until it has ended, or cancel it, then delete.',
+    'A backup, restore or verification of this database is running. Wait until it has ended, or cancel it, then delete.',
   );
 }

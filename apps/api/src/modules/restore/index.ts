@@ -1,1 +1,2 @@
 export { RestoreModule } from './restore.module.js';
+export { tablesOf } from './restore-frames.js';

@@ -39,8 +39,9 @@ export class JobQueue implements OnApplicationShutdown {
     @InjectQueue(QUEUES.commands) commands: Queue,
     @InjectQueue(QUEUES.backups) backups: Queue,
     @InjectQueue(QUEUES.restores) restores: Queue,
+    @InjectQueue(QUEUES.verifications) verifications: Queue,
   ) {
-    this.queues = { commands, backups, restores };
+    this.queues = { commands, backups, restores, verifications };
     for (const queue of Object.values(this.queues))
       queue.on('error', (error) => this.log.warn({ err: error }, 'Redis is away from a queue.'));
   }

@@ -1,0 +1,58 @@
+import type { VerificationCheck, VerificationCheckName, VerificationLevel } from '@rahatback/contracts';
+import { VERIFICATION_LEVELS } from '@rahatback/contracts';
+
+/** A verdict on a backup, or none yet. */
+export interface Judged {
+  readonly verificationStatus: 'PASSED' | 'FAILED' | null;
+  readonly verificationLevel: VerificationLevel | null;
+}
+
+export interface NewVerdict {
+  readonly status: 'PASSED' | 'FAILED';
+  readonly level: VerificationLevel;
+}
+
+const depthOf = (level: VerificationLevel | null): number => (level === null ? -1 : VERIFICATION_LEVELS.indexOf(level));
+
+/**
+ * What a backup's row says after a verification, or null when it keeps what it said. The newest verdict wins, whatever its level, with one exception:
+ * a FAILED is cleared only by a PASSED of at least its level, because a shallow look does not see what a deep one found; so a FAILED after a FAILED
+ * keeps the deeper level of the two. A SKIPPED is no verdict and never comes here.
+ */
+export const judgementAfter = (before: Judged, verdict: NewVerdict): NewVerdict | null => {
+  if (before.verificationStatus !== 'FAILED') return verdict;
+  const isDeeper = depthOf(before.verificationLevel) > depthOf(verdict.level);
+  if (verdict.status === 'PASSED') return isDeeper ? null : verdict;
+  return { status: 'FAILED', level: isDeeper ? (before.verificationLevel ?? verdict.level) : verdict.level };
+};
+
+/** Checks that read the stored objects: when one fails, an object is missing or altered. */
+const OBJECT_CHECKS: readonly VerificationCheckName[] = ['objects', 'checksums', 'segments', 'frames', 'chain'];
+
+export interface Damage {
+  /** The backup that the object belongs to: the verified one or a link of its chain; null where the agent did not name it. */
+  readonly backupId: string | null;
+  /** Names the object. */
+  readonly sentence: string;
+}
+
+const named = (evidence: VerificationCheck['evidence'], field: string): string | null => {
+  const value = evidence[field];
+  return typeof value === 'string' && value !== '' ? value : null;
+};
+
+/**
+ * The damage that failed checks speak of, the first of each backup. The evidence of such a check names `backupId` and `object`, as the details of the
+ * readers' errors do; without them the message has to say it.
+ */
+export const damagesOf = (checks: readonly VerificationCheck[]): readonly Damage[] => {
+  const found = new Map<string | null, Damage>();
+  for (const { name, result, message, evidence } of checks) {
+    if (result !== 'failed' || !OBJECT_CHECKS.includes(name)) continue;
+    const backupId = named(evidence, 'backupId');
+    const object = named(evidence, 'object');
+    const sentence = object === null || message.includes(object) ? message : `${object}: ${message}`;
+    if (!found.has(backupId)) found.set(backupId, { backupId, sentence });
+  }
+  return [...found.values()];
+};

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Chunker } from '../chunker/fastcdc.js';
 import { crashPoint } from '../crash-point.js';
-import type { DumpFacts } from '../dump/dump-facts.js';
+import type { DatabaseTraits, DumpFacts } from '../dump/dump-facts.js';
 import type { ClientTools, DatabaseAccess } from '../engine/database-engine.js';
 import { spawnTool, type RunningTool, type ToolExit } from '../process/spawn-tool.js';
 import type { Progress } from '../progress.js';
@@ -91,6 +91,8 @@ export interface DumpRun {
   readonly request: BackupRequest;
   readonly access: DatabaseAccess;
   readonly tools: ClientTools;
+  /** What the probe found. */
+  readonly source: DatabaseTraits;
 }
 
 /**
@@ -98,13 +100,13 @@ export interface DumpRun {
  * case no process is left when it throws.
  */
 export async function runDump(
-  { request, access, tools }: DumpRun,
+  { request, access, tools, source }: DumpRun,
   packer: ChunkPacker,
   progress: Progress,
 ): Promise<DumpOutcome> {
   const { engine, signal, onSpawn } = request;
   const secrets = access.password === null ? [] : [access.password];
-  const tool = await spawnTool(engine.dumpCommand(access, tools), { signal, secrets, ...(onSpawn ? { onSpawn } : {}) });
+  const tool = await spawnTool(engine.dumpCommand(access, tools, source), { signal, secrets, ...(onSpawn ? { onSpawn } : {}) });
   request.onTool?.(() => tool.errorTail());
   tool.stdin.end();
   try {

@@ -81,6 +81,8 @@ GRANT SELECT,INSERT ON TABLE public.orders TO reporting WITH GRANT OPTION;
 REVOKE USAGE ON SCHEMA public FROM PUBLIC;
 ALTER DEFAULT PRIVILEGES FOR ROLE deploy IN SCHEMA public GRANT SELECT ON TABLES  TO reader;
 CREATE POLICY p ON public.orders TO alice, "Bob B" USING ((id > 0));
+CREATE POLICY " TO nobody; (" ON public." TO x" AS RESTRICTIVE FOR SELECT TO "a; USING (", "), 'b'" USING ((note = ' TO c;'::text));
+CREATE POLICY everyone ON public.orders USING ((note = ' TO d;'::text));
 `;
 const DUMP = HEAD + BODY + TAIL;
 
@@ -94,7 +96,7 @@ describe('FactsCollector', () => {
       toolVersion: '15.20 (Debian 15.20-0+deb12u1)',
       encoding: 'UTF8',
       extensions: ['uuid-ossp'],
-      roles: ['Bob B', 'alice', 'ayşe "x"', 'deploy', 'reader', 'reporting'],
+      roles: ["), 'b'", 'Bob B', 'a; USING (', 'alice', 'ayşe "x"', 'deploy', 'reader', 'reporting'],
       largeObjects: { count: 1, bytes: 3 },
       tables: [
         { schema: 'public', table: 'orders', columns: ['id', 'odd "name, x', 'note'], rows: 3 },
@@ -162,6 +164,26 @@ describe('RestoreFilter', () => {
 
   it.each([1, 3, 1000])('passes the dump on without what psql would obey beyond SQL, in slices of %i bytes', (step) => {
     expect(filtered(DUMP, step)).toBe(expected);
+  });
+
+  it('leaves psql no variable to fill in, and changes nothing else', () => {
+    const body = `CREATE VIEW "v" AS SELECT "a"[1:"HOST"], "a"["x":2] AS "c:""d", 'a:''b' || E':"\\'x"', $$:"HOST"$$, 1::"int4", :{?x} -- :"c"
+/* :"d" */ , x:= 3, "a"[:'USER':];\n`;
+    expect(filtered(HEAD + body + TAIL)).toContain(
+      body
+        .replace('1:"HOST"', '1: "HOST"')
+        .replace('"x":2', '"x": 2')
+        .replace(':{?x}', ': {?x}')
+        .replace("[:'USER'", "[: 'USER'"),
+    );
+  });
+
+  it('makes a setting of newer servers only where there is one', () => {
+    const out = filtered(HEAD + 'SET transaction_timeout = 0;\n' + TAIL);
+    expect(out).not.toContain('SET transaction_timeout');
+    expect(out).toContain("pg_settings WHERE name = 'transaction_timeout';");
+    const inString = `COMMENT ON TABLE t IS '\nSET transaction_timeout = 0;\n';\n`;
+    expect(filtered(HEAD + inString + TAIL)).toContain(inString);
   });
 
   it.each([

@@ -8,6 +8,8 @@ const END_OF_COPY = Buffer.from('\\.\n');
  * Passes a dump on to psql. A dump is code, so what psql would obey beyond SQL is taken out or refused:
  * - `\restrict` and `\unrestrict` lines are dropped (the restore sends its own with a key that the dump cannot know);
  * - any other meta-command is refused;
+ * - after a colon that psql would take for a variable, as in the array slice `[1:"HOST"]`, comes a space: to SQL that is the same;
+ * - a setting that pg_dump writes for servers newer than the source is made only where the server knows it;
  * - the BEGIN and COMMIT that pg_dump writes around large objects are dropped, and any other transaction command refused, because
  *   the whole restore is one transaction.
  * @throws DumpFormError naming the place
@@ -27,7 +29,7 @@ export class RestoreFilter implements DumpHandler {
       return;
     }
     this.dropped = whole && isOwnTransaction(line);
-    if (!this.dropped) this.out.push(line);
+    if (!this.dropped) this.out.push(...withoutVariables(whole ? withKnownSetting(line) : line, lexed.variablesAt));
   }
 
   statement(sql: string): void {
@@ -49,6 +51,25 @@ export class RestoreFilter implements DumpHandler {
     this.out = [];
     return out;
   }
+}
+
+/** pg_dump 17 writes it for every server, and servers before 17 refuse it. */
+const NEW_SETTING = Buffer.from('SET transaction_timeout = 0;\n');
+const NEW_SETTING_IF_KNOWN = Buffer.from(
+  "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout';\n",
+);
+const SPACE = Buffer.from(' ');
+
+const withKnownSetting = (line: Buffer): Buffer => (line.equals(NEW_SETTING) ? NEW_SETTING_IF_KNOWN : line);
+
+function withoutVariables(line: Buffer, variablesAt: readonly number[]): Buffer[] {
+  const pieces: Buffer[] = [];
+  let from = 0;
+  for (const at of variablesAt) {
+    pieces.push(line.subarray(from, at), SPACE);
+    from = at;
+  }
+  return [...pieces, line.subarray(from)];
 }
 
 const isOwnTransaction = (line: Buffer): boolean => {

@@ -1,4 +1,4 @@
-const IDENTIFIER = String.raw`(?:"(?:[^"]|"")+"|[^\s",;]+)`;
+const IDENTIFIER = String.raw`(?:"(?:[^"]|"")+"|[^\s",.;]+)`;
 const OWNER = new RegExp(String.raw`\bOWNER TO (${IDENTIFIER})\s*;$`);
 const GRANT = new RegExp(String.raw`^GRANT .* TO (${IDENTIFIER})(?: WITH GRANT OPTION)?(?: GRANTED BY ${IDENTIFIER})?\s*;$`, 's');
 const REVOKE = new RegExp(String.raw`^REVOKE .* FROM (${IDENTIFIER})(?: GRANTED BY ${IDENTIFIER})?\s*;$`, 's');
@@ -8,7 +8,9 @@ const DEFAULT_TO = new RegExp(
   's',
 );
 const SESSION = new RegExp(String.raw`^SET SESSION AUTHORIZATION (${IDENTIFIER})\s*;$`);
-const POLICY_TO = /^CREATE POLICY .* TO ([^()']+?)(?: USING| WITH CHECK|;)/s;
+const POLICY_TO = new RegExp(
+  String.raw`^CREATE POLICY ${IDENTIFIER} ON ${IDENTIFIER}\.${IDENTIFIER}(?: AS [A-Z]+)?(?: FOR [A-Z]+)? TO (${IDENTIFIER}(?:, ${IDENTIFIER})*)`,
+);
 
 const unquote = (name: string): string => (name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name);
 const isRole = (name: string): boolean => name !== 'PUBLIC' && name !== 'DEFAULT' && !name.startsWith('pg_');

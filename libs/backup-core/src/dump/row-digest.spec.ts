@@ -24,6 +24,18 @@ describe('RowDigest', () => {
     );
   });
 
+  it('hashes rows of any length, in pieces of any size', () => {
+    const lengths = [0, 1, 256 * 1024 - 1, 256 * 1024, 256 * 1024 + 1, 3_000_000, 5];
+    const rows = lengths.map((length, at) => Buffer.alloc(length, `row ${at} `));
+    const text = Buffer.concat(rows.flatMap((each) => [each, Buffer.from('\n')]));
+    for (const step of [1000, 65_536, 256 * 1024, text.length]) {
+      const digest = new RowDigest();
+      for (let at = 0; at < text.length; at += step) digest.push(text.subarray(at, at + step));
+      expect(digest).toMatchObject({ rows: rows.length });
+      expect(digest.digest()).toBe(naive(rows));
+    }
+  });
+
   it('sees one changed, added or lost row', () => {
     const digestOf = (...rows: string[]): string => {
       const digest = new RowDigest();

@@ -9,6 +9,8 @@ const STAR = 0x2a;
 const SEMICOLON = 0x3b;
 const OPEN = 0x28;
 const CLOSE = 0x29;
+const COLON = 0x3a;
+const BRACE = 0x7b;
 
 /** What psql would be inside of at this place. */
 type LexerMode =
@@ -29,6 +31,8 @@ const WORD = Uint8Array.from({ length: 256 }, (_, byte) =>
     : 0,
 );
 const isWord = (byte: number | undefined): boolean => byte !== undefined && WORD[byte] === 1;
+const beginsVariable = (byte: number | undefined): boolean =>
+  isWord(byte) || byte === QUOTE || byte === DOUBLE_QUOTE || byte === BRACE;
 const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39;
 
 export interface LexedLine {
@@ -38,6 +42,8 @@ export interface LexedLine {
   readonly commentAt: number;
   /** Offset of a backslash that psql would take for a meta-command, or -1. */
   readonly metaAt: number;
+  /** Offsets, one past each `:` that psql would take for the beginning of a variable, as in the array slice `[1:"HOST"]`. */
+  readonly variablesAt: readonly number[];
 }
 
 /**
@@ -57,6 +63,7 @@ export class SqlLexer {
 
   lex(line: Buffer): LexedLine {
     const statementEnds: number[] = [];
+    const variablesAt: number[] = [];
     let commentAt = -1;
     let at = 0;
     while (at < line.length) {
@@ -65,7 +72,7 @@ export class SqlLexer {
         continue;
       }
       const byte = line[at] as number;
-      if (byte === BACKSLASH) return { statementEnds, commentAt, metaAt: at };
+      if (byte === BACKSLASH) return { statementEnds, commentAt, metaAt: at, variablesAt };
       if (byte === DASH && line[at + 1] === DASH) {
         commentAt = at;
         break;
@@ -74,9 +81,10 @@ export class SqlLexer {
         statementEnds.push(at + 1);
         this.resetStatement();
       }
+      if (byte === COLON && beginsVariable(line[at + 1])) variablesAt.push(at + 1);
       at = this.step(line, at, byte);
     }
-    return { statementEnds, commentAt, metaAt: -1 };
+    return { statementEnds, commentAt, metaAt: -1, variablesAt };
   }
 
   private resetStatement(): void {
@@ -106,6 +114,9 @@ export class SqlLexer {
       case CLOSE:
         this.parens -= 1;
         return at + 1;
+      case COLON:
+        // A type cast.
+        return line[at + 1] === COLON ? at + 2 : at + 1;
       default:
         return isWord(byte) ? this.word(line, at) : at + 1;
     }

@@ -82,7 +82,8 @@ export interface DatabaseEngine {
   chooseTools(probe: Pick<ProbeResult, 'serverMajor' | 'serverVersion'>, tools: readonly ClientTools[]): ClientTools;
   /** `pg_dump 15.20` */
   toolName(tools: ClientTools): string;
-  dumpCommand(access: DatabaseAccess, tools: ClientTools): ToolCommand;
+  /** `source`: what the probe found, so that the dump is written in its encoding. */
+  dumpCommand(access: DatabaseAccess, tools: ClientTools, source?: DatabaseTraits): ToolCommand;
   inspectDump(): DumpInspector;
   /** Why a dump that ended like this failed. */
   dumpFailure(exit: ToolExit, errorTail: string, access: DatabaseAccess): Error;

@@ -1,8 +1,9 @@
 import type { Connection } from '@rahatback/contracts';
+import type { DatabaseTraits } from '../../dump/dump-facts.js';
 import type { ToolCommand } from '../../process/spawn-tool.js';
 import type { ClientTools, DatabaseAccess } from '../database-engine.js';
 import { programOf } from './pg-tools.js';
-import { asPgOptions, TEXT_FORM_SETTINGS } from './session-settings.js';
+import { asPgOptions, DUMP_SETTINGS, RESTORE_SETTINGS } from './session-settings.js';
 
 const LOCK_WAIT_MS = 5 * 60_000;
 
@@ -35,17 +36,22 @@ function environmentOf({ password }: DatabaseAccess, settings: Readonly<Record<s
   };
 }
 
-/** Plain SQL to stdout (docs/adr/0002). */
-export const dumpCommand = (access: DatabaseAccess, tools: ClientTools): ToolCommand => ({
+/** Plain SQL to stdout (docs/adr/0002), in the database's own encoding, whatever a setting of it asks clients to use. */
+export const dumpCommand = (
+  access: DatabaseAccess,
+  tools: ClientTools,
+  source?: Pick<DatabaseTraits, 'encoding'>,
+): ToolCommand => ({
   binary: programOf(tools, 'pg_dump'),
   args: [
     '--format=plain',
     '--quote-all-identifiers',
     '--no-password',
     `--lock-wait-timeout=${LOCK_WAIT_MS}`,
+    ...(source ? [`--encoding=${source.encoding}`] : []),
     `--dbname=${conninfo(access.connection, access.caFile)}`,
   ],
-  env: environmentOf(access, TEXT_FORM_SETTINGS),
+  env: environmentOf(access, DUMP_SETTINGS),
 });
 
 /** psql reading stdin: stops at the first error, all in one transaction. */
@@ -60,6 +66,5 @@ export const restoreCommand = (access: DatabaseAccess, tools: ClientTools): Tool
     '--file=-',
     `--dbname=${conninfo(access.connection, access.caFile)}`,
   ],
-  // Amounts of money are read as they were written; the rest of a dump says itself how it is to be read.
-  env: environmentOf(access, { lc_monetary: 'C' }),
+  env: environmentOf(access, RESTORE_SETTINGS),
 });

@@ -8,7 +8,7 @@ import { largeObjectRow } from '../../dump/large-objects.js';
 import { RowDigest } from '../../dump/row-digest.js';
 import type { DatabaseAccess } from '../database-engine.js';
 import { rowsOf, withClient } from './pg-client.js';
-import { TEXT_FORM_SETTINGS } from './session-settings.js';
+import { DIGEST_SETTINGS } from './session-settings.js';
 
 const LARGE_OBJECT_BATCH = 64;
 const LARGE_OBJECT_PIECE = 1024 * 1024;
@@ -17,8 +17,7 @@ const LARGE_OBJECT_PIECE = 1024 * 1024;
 type RowFilters = ReadonlyMap<string, string>;
 
 async function pinTextForm(client: Client): Promise<void> {
-  const settings = { ...TEXT_FORM_SETTINGS, search_path: '', row_security: 'off', statement_timeout: '0' };
-  for (const [name, value] of Object.entries(settings))
+  for (const [name, value] of Object.entries(DIGEST_SETTINGS))
     await client.query('SELECT pg_catalog.set_config($1, $2, false)', [name, value]);
 }
 

@@ -11,6 +11,21 @@ export const TEXT_FORM_SETTINGS: Readonly<Record<string, string>> = {
   extra_float_digits: '3',
 };
 
+/** For pg_dump: it would write strings in the old way where a database still has it so. */
+export const DUMP_SETTINGS: Readonly<Record<string, string>> = { ...TEXT_FORM_SETTINGS, standard_conforming_strings: 'on' };
+
+/** For digests: what pg_dump itself sets in its session, and the names of tables, functions and types inside of rows depend on. */
+export const DIGEST_SETTINGS: Readonly<Record<string, string>> = {
+  ...TEXT_FORM_SETTINGS,
+  quote_all_identifiers: 'on',
+  search_path: '',
+  row_security: 'off',
+  statement_timeout: '0',
+};
+
+/** For psql: values are read as they were written; the rest of a dump says itself how it is to be read. */
+export const RESTORE_SETTINGS: Readonly<Record<string, string>> = { ...TEXT_FORM_SETTINGS, array_nulls: 'on' };
+
 /** As `PGOPTIONS` takes them. */
 export const asPgOptions = (settings: Readonly<Record<string, string>>): string =>
   Object.entries(settings)

@@ -4,19 +4,21 @@ import {
   ArrayMinSize,
   IsArray,
   IsBoolean,
+  IsIn,
   IsOptional,
-  IsString,
   IsUUID,
-  MaxLength,
+  Matches,
   ValidateNested,
 } from 'class-validator';
+import type { CommandState } from './statuses.js';
+
+const BASE64_32 = /^[A-Za-z0-9+/]{43}=$/;
 
 /** GET /v1/backups/history/:id/download. */
 export class DownloadQueryDto {
   /** Also the backups that this one points into. */
   @IsOptional()
-  @Type(() => String)
-  @IsString()
+  @IsIn(['true', 'false', '1', '0'])
   chain?: string;
 }
 
@@ -28,13 +30,39 @@ export interface DownloadAnswer {
   readonly expiresAt: string;
 }
 
-/** POST /v1/backups/history/:id/export. */
+/** POST /v1/backups/history/:id/export: the agent writes the plain dump into its export folder. */
 export interface ExportAnswer {
   readonly success: true;
+  readonly status: 'sent_to_agent';
+  readonly message: string;
+  /** Ask GET /v1/backups/exports/:commandId how it goes. */
+  readonly commandId: string;
+}
+
+/** GET /v1/backups/exports/:commandId. */
+export interface ExportView {
+  readonly commandId: string;
+  readonly backupId: string;
+  readonly agentId: string;
+  readonly fileName: string;
+  readonly state: CommandState;
   /** Where the plain dump lies on the agent's machine. */
-  readonly path: string;
-  readonly sizeBytes: number;
-  readonly sha256: string;
+  readonly path: string | null;
+  readonly sizeBytes: number | null;
+  /** hex */
+  readonly sha256: string | null;
+  readonly errorCode: string | null;
+  readonly errorMessage: string | null;
+  readonly requestedAt: string;
+  readonly endedAt: string | null;
+}
+
+/** POST /v1/storages/:id/reconcile. */
+export class ReconcileDto {
+  /** Also read every volume and compare its SHA-256. Without it volumes are compared by their size. */
+  @IsOptional()
+  @IsBoolean()
+  deep?: boolean;
 }
 
 /** One object that storage and history do not agree on. */
@@ -65,8 +93,7 @@ export class TrustedAgentDto {
   agentId: string;
 
   /** Ed25519, base64 */
-  @IsString()
-  @MaxLength(100)
+  @Matches(BASE64_32, { message: 'signPublicKey must be 32 bytes in base64' })
   signPublicKey: string;
 }
 
@@ -79,10 +106,9 @@ export class ImportDto {
   @Type(() => TrustedAgentDto)
   agents: TrustedAgentDto[];
 
-  /** The old server's command-signing key as the kit prints it; with it the counter-signature is checked as well. */
+  /** The old server's manifest-signing key as the kit prints it; with it the counter-signature is checked as well. */
   @IsOptional()
-  @IsString()
-  @MaxLength(100)
+  @Matches(BASE64_32, { message: 'serverPublicKey must be 32 bytes in base64' })
   serverPublicKey?: string;
 
   /** Only say what would be imported. */
@@ -103,4 +129,17 @@ export interface ImportAnswer {
   }[];
   /** Manifests that were not trusted, or whose objects are not all there. */
   readonly refused: readonly { readonly key: string; readonly code: string; readonly message: string }[];
+}
+
+/** GET /v1/workspace/trust: the public keys that prove this workspace's backups genuine. Print them with the recovery kit. */
+export interface TrustAnswer {
+  /** Ed25519, base64: counter-signs every manifest. */
+  readonly serverPublicKey: string;
+  readonly serverKeyId: string;
+  readonly agents: readonly {
+    readonly agentId: string;
+    readonly deviceName: string;
+    readonly signPublicKey: string;
+    readonly fingerprint: string;
+  }[];
 }

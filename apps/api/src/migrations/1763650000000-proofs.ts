@@ -66,6 +66,8 @@ CREATE INDEX restores_undo ON restores (undo_until) WHERE swap_state IN ('swappe
 CREATE INDEX restores_swapping ON restores (swap_command_id) WHERE swap_state IN ('swapping','undoing','discarding');
 
 ALTER TABLE jobs ADD COLUMN storage_path text;
+ALTER TABLE backup_attempts ADD COLUMN accepted jsonb;
+CREATE INDEX commands_agent_files ON commands (resource, sequence DESC) WHERE type IN ('backup:delete','backup:export');
 `;
 
 const WORKSPACE_ONLY = `(workspace_id = nullif(current_setting('app.workspace_id', true), '')::uuid OR current_setting('app.system', true) = 'on')`;

@@ -31,7 +31,7 @@ export const textOf = (value: unknown, what: string, maxLength: number): string 
   return value.replaceAll('\u0000', '').slice(0, maxLength);
 };
 
-const integerOf = (value: unknown, what: string, min: number, max = Number.MAX_SAFE_INTEGER): number => {
+export const integerOf = (value: unknown, what: string, min: number, max = Number.MAX_SAFE_INTEGER): number => {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {
     throw bad(`${what} must be a whole number from ${min}`);
   }

@@ -27,6 +27,7 @@ type Located = Pick<BackupRow, 'id' | 'workspaceId' | 'databaseId' | 'originWork
 export class AttemptStorage {
   constructor(private readonly storages: StorageFactory) {}
 
+  /** @throws AppError CONFLICT for a folder on an agent's own disk */
   async open(tx: Tx, backup: Pick<BackupRow, 'workspaceId' | 'storageId'>): Promise<StorageBackend> {
     return (await this.storages.open(tx, backup.workspaceId, backup.storageId)).backend;
   }

@@ -1,9 +1,10 @@
-import type { AttemptStep, ErrorCode } from '@rahatback/contracts';
+import type { AttemptStep, BackupType, ErrorCode } from '@rahatback/contracts';
 import type { QueryDeepPartialEntity } from 'typeorm';
 import type { Tx } from '../../platform/database/database.js';
-import { BackupAttemptRow } from './backup-attempt.entity.js';
+import { BackupAttemptRow, type ManifestFacts } from './backup-attempt.entity.js';
 import type { AttemptEventName } from './backup-states.js';
 import { attemptMove } from './backup-states.js';
+import { removalIsUnderWay } from './agent-removal.repository.js';
 import type { AttemptRef } from './backup.repository.js';
 import { DB_NOW } from './backup.repository.js';
 
@@ -36,6 +37,17 @@ export const endAttempt = async (tx: Tx, ref: AttemptRef, event: AttemptEventNam
     .update(BackupAttemptRow)
     .set({ ...(end as QueryDeepPartialEntity<BackupAttemptRow>), state: to, endedAt: DB_NOW })
     .where('backup_id = :backupId AND fence = :fence AND state = :from', { ...ref, from })
+    .execute();
+  return update.affected === 1;
+};
+
+/** Remembers the one manifest of a running attempt. @returns false when the attempt has ended */
+export const acceptForAttempt = async (tx: Tx, ref: AttemptRef, accepted: ManifestFacts): Promise<boolean> => {
+  const update = await tx
+    .createQueryBuilder()
+    .update(BackupAttemptRow)
+    .set({ accepted })
+    .where(`backup_id = :backupId AND fence = :fence AND state = 'running' AND accepted IS NULL`, { ...ref })
     .execute();
   return update.affected === 1;
 };
@@ -74,6 +86,9 @@ export interface UncleanAttempt extends AttemptRef {
   readonly workspaceId: string;
   readonly databaseId: string;
   readonly storageId: string;
+  readonly backupType: BackupType;
+  readonly endedAt: Date;
+  readonly cleanedAt: Date | null;
 }
 
 /**
@@ -82,12 +97,13 @@ export interface UncleanAttempt extends AttemptRef {
 export const findUnclean = (tx: Tx, lookAgainAfterSeconds: number, limit: number): Promise<UncleanAttempt[]> =>
   tx.query<UncleanAttempt[]>(
     `SELECT a.backup_id AS "backupId", a.fence::float8 AS fence, a.workspace_id AS "workspaceId", b.database_id AS "databaseId",
-            b.storage_id AS "storageId"
+            b.storage_id AS "storageId", b.backup_type AS "backupType", a.ended_at AS "endedAt", a.cleaned_at AS "cleanedAt"
      FROM backup_attempts a JOIN backups b ON b.id = a.backup_id
      WHERE a.state IN ('failed', 'cancelled', 'fenced')
        AND (a.cleaned_at IS NULL
             OR (a.ended_at BETWEEN clock_timestamp() - interval '7 days' AND clock_timestamp() - $1 * interval '1 second'
                 AND a.cleaned_at < a.ended_at + $1 * interval '1 second'))
+       AND NOT ${removalIsUnderWay('b.agent_id', 'a.backup_id', 'a.fence')}
      ORDER BY a.ended_at LIMIT $2`,
     [lookAgainAfterSeconds, limit],
   );

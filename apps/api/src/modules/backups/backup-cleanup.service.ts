@@ -2,6 +2,8 @@ import { Injectable, Logger } from '@nestjs/common';
 import { AppConfig } from '../../platform/config/app-config.js';
 import { Database } from '../../platform/database/database.js';
 import { crashPoint } from '@rahatback/backup-core/crash-point';
+import { agentFolderAt, type AgentFolder } from '../storages/index.js';
+import { AgentRemoval } from './agent-removal.service.js';
 import { AttemptStorage } from './attempt-storage.service.js';
 import type { UncleanAttempt } from './backup-attempt.repository.js';
 import { findUnclean, markCleaned } from './backup-attempt.repository.js';
@@ -26,6 +28,7 @@ export class BackupCleanup {
     private readonly config: AppConfig,
     private readonly database: Database,
     private readonly storage: AttemptStorage,
+    private readonly removal: AgentRemoval,
   ) {}
 
   run(): Promise<void> {
@@ -47,6 +50,8 @@ export class BackupCleanup {
   }
 
   private async empty(attempt: UncleanAttempt): Promise<void> {
+    const folder = await this.database.inWorkspace(attempt.workspaceId, (tx) => agentFolderAt(tx, attempt.storageId));
+    if (folder !== null) return this.emptyOnAgent(attempt, folder);
     const { backend, hadObjects } = await this.database.inWorkspace(attempt.workspaceId, async (tx) => ({
       backend: await this.storage.open(tx, attempt),
       hadObjects: (await objectsOf(tx, attempt)).length > 0,
@@ -58,6 +63,17 @@ export class BackupCleanup {
     );
     if (!isEmpty) return;
     await this.database.inWorkspace(attempt.workspaceId, async (tx) => {
+      await forgetObjects(tx, attempt);
+      await markCleaned(tx, attempt);
+    });
+  }
+
+  /** Its second look, too, is a second order: the agent may have been writing when the first one came. */
+  private async emptyOnAgent(attempt: UncleanAttempt, folder: AgentFolder): Promise<void> {
+    const lookAgainAt = new Date(attempt.endedAt.getTime() + this.config.uploadUrlSeconds * 1000);
+    await this.database.inWorkspace(attempt.workspaceId, async (tx) => {
+      const since = attempt.cleanedAt === null ? attempt.endedAt : lookAgainAt;
+      if (!(await this.removal.remove(tx, { ...attempt, folder, since }))) return;
       await forgetObjects(tx, attempt);
       await markCleaned(tx, attempt);
     });

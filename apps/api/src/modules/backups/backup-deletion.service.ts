@@ -4,8 +4,11 @@ import { Database, type Tx } from '../../platform/database/database.js';
 import { crashPoint } from '@rahatback/backup-core/crash-point';
 import type { Actor } from '../../platform/http/actor.js';
 import { AuditTrail } from '../audit/index.js';
+import { agentFolderAt, type AgentFolder } from '../storages/index.js';
+import { AgentRemoval } from './agent-removal.service.js';
 import { AttemptStorage, type Place } from './attempt-storage.service.js';
 import { attemptsOf } from './backup-attempt.repository.js';
+import { isBeingExported } from './agent-removal.repository.js';
 import { objectsOf } from './backup-object.repository.js';
 import { BackupSignals } from './backup-signals.service.js';
 import { isBeingRestored, isBeingVerified } from './backup-surroundings.repository.js';
@@ -35,6 +38,7 @@ export class BackupDeletion {
     private readonly storage: AttemptStorage,
     private readonly audit: AuditTrail,
     private readonly signals: BackupSignals,
+    private readonly removal: AgentRemoval,
   ) {}
 
   /** @throws AppError ALREADY_RUNNING, CHAIN_IN_USE */
@@ -68,6 +72,12 @@ export class BackupDeletion {
         'The backup is being verified. Wait until the verification has ended, or cancel it, then delete the backup.',
       );
     }
+    if (await isBeingExported(tx, backup)) {
+      throw new AppError(
+        'ALREADY_RUNNING',
+        'The backup is being exported. Wait until the export has ended, then delete the backup.',
+      );
+    }
     const dependentId = await findDependent(tx, backup);
     if (dependentId !== null) {
       throw new AppError('CHAIN_IN_USE', 'A later backup is built on this one. Delete the later ones first.', { dependentId });
@@ -89,6 +99,8 @@ export class BackupDeletion {
   }
 
   private async remove(backup: BackupRow): Promise<void> {
+    const folder = await this.database.inWorkspace(backup.workspaceId, (tx) => agentFolderAt(tx, backup.storageId));
+    if (folder !== null) return this.removeOnAgent(backup, folder);
     const { backend, places } = await this.database.inWorkspace(backup.workspaceId, async (tx) => {
       const found: (Place & { hadObjects: boolean })[] = [];
       for (const attempt of await attemptsOf(tx, backup.id)) {
@@ -100,6 +112,19 @@ export class BackupDeletion {
     for (const place of places) if (!(await this.storage.empty(backend, place, { onDeleted: afterManifest }))) return;
     await this.database.inWorkspace(backup.workspaceId, async (tx) => {
       if (await markDeleted(tx, backup.id)) await this.record(tx, backup, 'system', 'backup.deleted');
+    });
+  }
+
+  /** The row goes when the agent has said for every attempt that nothing is left of it. */
+  private removeOnAgent(backup: BackupRow, folder: AgentFolder): Promise<void> {
+    return this.database.inWorkspace(backup.workspaceId, async (tx) => {
+      const since = backup.deletingAt ?? new Date();
+      let isGone = true;
+      for (const attempt of await attemptsOf(tx, backup.id)) {
+        const place = { ...this.storage.placeOf({ backup, attempt }), backupType: backup.backupType };
+        isGone = (await this.removal.remove(tx, { ...place, folder, since })) && isGone;
+      }
+      if (isGone && (await markDeleted(tx, backup.id))) await this.record(tx, backup, 'system', 'backup.deleted');
     });
   }
 

@@ -199,6 +199,7 @@ describe('publishing a backup', () => {
           sha256: String(sha256),
         })),
         baseIds: [],
+        isOnAgent: false,
         signPublicKey: scene.agent.signing.publicKey,
       },
       api.app.get(ServerKeys).manifestKey,

@@ -1,23 +1,25 @@
 import { buffer } from 'node:stream/consumers';
 import { Injectable } from '@nestjs/common';
-import type { BackupPayload, UploadPublishAnswer } from '@rahatback/contracts';
+import type { UploadPublishAnswer } from '@rahatback/contracts';
 import { AppError } from '@rahatback/contracts';
 import type { StorageBackend } from '@rahatback/storage';
-import { Database, type Tx } from '../../platform/database/database.js';
+import { Database } from '../../platform/database/database.js';
 import { crashPoint } from '@rahatback/backup-core/crash-point';
 import { ServerKeys } from '../../platform/keys/server-keys.js';
 import type { AgentSession } from '../../platform/realtime/agent-session.js';
-import { AgentDirectory, CommandRow } from '../agents/index.js';
+import { AgentDirectory } from '../agents/index.js';
+import { AgentPublication } from './agent-publication.service.js';
 import { publishedContentOf, publishedObjectOf, reportOf } from './agent-frames.js';
 import { AttemptGuard, fenced, isCurrent } from './attempt-guard.service.js';
 import { AttemptStorage } from './attempt-storage.service.js';
 import { currentAttempt, markUnclean } from './backup-attempt.repository.js';
-import { findObject, keepStored, objectKey, objectsOf } from './backup-object.repository.js';
+import { expectationOf, orderOf } from './backup-expectation.js';
+import { findObject, keepStored, objectKey } from './backup-object.repository.js';
 import { BackupSettlement, type Work } from './backup-settlement.service.js';
 import type { BackupRow } from './backup.entity.js';
 import { beginPublishing, stopPublishing, tryLockBackup } from './backup.repository.js';
 import { checkKeys } from './keys-acceptance.js';
-import { acceptManifest, sha256Hex, type AcceptedManifest, type Expectation } from './manifest-acceptance.js';
+import { acceptManifest, sha256Hex, type AcceptedManifest } from './manifest-acceptance.js';
 
 const MANIFEST = 'manifest.json';
 
@@ -40,12 +42,14 @@ export class BackupPublication {
     private readonly guard: AttemptGuard,
     private readonly storage: AttemptStorage,
     private readonly settlement: BackupSettlement,
+    private readonly onAgent: AgentPublication,
   ) {}
 
   /** @throws AppError MANIFEST_INVALID, OBJECT_EXISTS, FENCED */
-  publish(agent: AgentSession, message: unknown): Promise<UploadPublishAnswer> {
+  async publish(agent: AgentSession, message: unknown): Promise<UploadPublishAnswer> {
     const object = publishedObjectOf(message);
     const content = publishedContentOf(message);
+    if (await this.onAgent.takes(agent, message)) return this.onAgent.publish(agent, message, { object, content });
     return object === MANIFEST
       ? this.publishManifest(agent, message, content)
       : this.publishKeys(agent, message, { object, content });
@@ -172,12 +176,3 @@ export class BackupPublication {
 
 const readIfThere = async (backend: StorageBackend, key: string): Promise<Buffer | null> =>
   (await backend.stat(key)) === undefined ? null : buffer(await backend.read(key));
-
-const orderOf = async (tx: Tx, { attempt }: Work): Promise<BackupPayload> =>
-  (await tx.findOneByOrFail(CommandRow, { id: attempt.commandId })).payload as BackupPayload;
-
-const expectationOf = async (tx: Tx, { backup, attempt }: Work, signPublicKey: string): Promise<Expectation> => {
-  const objects = await objectsOf(tx, { backupId: backup.id, fence: attempt.fence });
-  const baseIds = (await orderOf(tx, { backup, attempt })).base.map((location) => location.backupId);
-  return { backup, fence: attempt.fence, objects, baseIds, signPublicKey };
-};

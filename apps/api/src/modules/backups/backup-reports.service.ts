@@ -7,7 +7,7 @@ import { CommandRow } from '../agents/index.js';
 import { failureOf, fieldsOf, progressOf, reportOf, textOf, uuidOf, wordsOf } from './agent-frames.js';
 import { AttemptGuard, fenced, isCurrent } from './attempt-guard.service.js';
 import { addStep, keepLateWords } from './backup-attempt.repository.js';
-import { BackupSettlement, type LastOrder } from './backup-settlement.service.js';
+import { BackupSettlement, type LastOrder, type Work } from './backup-settlement.service.js';
 import { BackupSignals } from './backup-signals.service.js';
 import { saveProgress, setServerVersion } from './backup.repository.js';
 import { Throttle } from './one-at-a-time.js';
@@ -54,19 +54,28 @@ export class BackupReports {
     });
   }
 
-  /** The manifest has decided already; this only brings the steps and the log. */
+  /**
+   * The manifest in the storage has decided already; this only brings the steps and the log. On an agent's own disk it is this report that says that
+   * the accepted manifest stands.
+   */
   async completed(agent: AgentSession, message: unknown): Promise<Confirmed> {
     const report = reportOf(message);
     const backupId = uuidOf(fieldsOf(message)['backupId'], 'backupId');
     const words = wordsOf(message);
     await this.database.inWorkspace(agent.workspaceId, async (tx) => {
       const work = await this.guard.find(tx, agent, report, true);
-      if (isCurrent(work))
-        throw new AppError('CONFLICT', 'The manifest of this backup is not published yet. Publish it, then report again.');
-      if (work.attempt.state !== 'success' || work.backup.id !== backupId) throw fenced();
+      if (isCurrent(work)) await this.succeedOnAgent(tx, work, message);
+      else if (work.attempt.state !== 'success' || work.backup.id !== backupId) throw fenced();
       await keepLateWords(tx, { backupId, fence: report.fence }, words);
     });
     return CONFIRMED;
+  }
+
+  private async succeedOnAgent(tx: Tx, work: Work, message: unknown): Promise<void> {
+    const { accepted } = work.attempt;
+    if (accepted === null || accepted.manifestSha256 !== fieldsOf(message)['manifestSha256'])
+      throw new AppError('CONFLICT', 'The manifest of this backup is not published yet. Publish it, then report again.');
+    if (!(await this.settlement.succeed(tx, work, accepted))) throw fenced();
   }
 
   async failed(agent: AgentSession, message: unknown): Promise<Confirmed> {

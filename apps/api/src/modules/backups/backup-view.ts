@@ -44,6 +44,7 @@ export const toBackupView = (backup: BackupRow, around: BackupSurroundings): Bac
     verifiedAt: iso(backup.verifiedAt),
     measuredRestoreMs: backup.measuredRestoreMs,
     damage: backup.damage,
+    deletingAt: iso(backup.deletingAt),
     lastRestoreStatus: around.lastRestoreStatus,
     lastRestoreAt: iso(around.lastRestoreAt),
   };

@@ -3,6 +3,7 @@ import { AppError } from '@rahatback/contracts';
 import type { QueryDeepPartialEntity } from 'typeorm';
 import { IsNull, Not } from 'typeorm';
 import type { Tx } from '../../platform/database/database.js';
+import { removalIsUnderWay } from './agent-removal.repository.js';
 import type { BackupEventName } from './backup-states.js';
 import { backupMove } from './backup-states.js';
 import { BackupRow } from './backup.entity.js';
@@ -151,8 +152,15 @@ export const markDeleting = async (tx: Tx, id: string): Promise<void> => {
   await tx.update(BackupRow, { id, deletingAt: IsNull() }, { deletingAt: DB_NOW });
 };
 
+/** Those that something can be done for now: none whose agent has the order to remove it and has not answered yet. */
 export const findDeleting = (tx: Tx, limit: number): Promise<BackupRow[]> =>
-  tx.find(BackupRow, { where: { deletingAt: Not(IsNull()), deletedAt: IsNull() }, order: { deletingAt: 'ASC' }, take: limit });
+  tx
+    .createQueryBuilder(BackupRow, 'backup')
+    .where('backup.deletingAt IS NOT NULL AND backup.deletedAt IS NULL')
+    .andWhere(`NOT ${removalIsUnderWay('backup.agent_id', 'backup.id')}`)
+    .orderBy('backup.deletingAt')
+    .limit(limit)
+    .getMany();
 
 /** @returns whether this call was the one that ended the deletion */
 export const markDeleted = async (tx: Tx, id: string): Promise<boolean> =>

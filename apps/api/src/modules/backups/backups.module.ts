@@ -4,6 +4,9 @@ import { AgentsModule } from '../agents/index.js';
 import { DatabasesModule } from '../databases/index.js';
 import { JobsModule } from '../jobs/index.js';
 import { StoragesModule } from '../storages/index.js';
+import { AgentFileEvents } from './agent-files.events.js';
+import { AgentPublication } from './agent-publication.service.js';
+import { AgentRemoval } from './agent-removal.service.js';
 import { AttemptGuard } from './attempt-guard.service.js';
 import { AttemptStorage } from './attempt-storage.service.js';
 import { BackupAttemptRow } from './backup-attempt.entity.js';
@@ -11,6 +14,8 @@ import { BackupCancel } from './backup-cancel.service.js';
 import { BackupCleanup } from './backup-cleanup.service.js';
 import { BackupDeletion } from './backup-deletion.service.js';
 import { BackupDownloads } from './backup-downloads.service.js';
+import { BackupExports } from './backup-exports.service.js';
+import { BackupExportsController } from './backup-exports.controller.js';
 import { BackupGauges } from './backup-metrics.js';
 import { BackupHistory } from './backup-history.service.js';
 import { BackupObjectRow } from './backup-object.entity.js';
@@ -36,8 +41,11 @@ import { BackupsProcessor } from './backups.processor.js';
     DatabasesModule,
     JobsModule,
   ],
-  controllers: [BackupsController],
+  controllers: [BackupExportsController, BackupsController],
   providers: [
+    AgentFileEvents,
+    AgentPublication,
+    AgentRemoval,
     AttemptGuard,
     AttemptStorage,
     BackupAgentEvents,
@@ -45,6 +53,7 @@ import { BackupsProcessor } from './backups.processor.js';
     BackupCleanup,
     BackupDeletion,
     BackupDownloads,
+    BackupExports,
     BackupGauges,
     BackupHistory,
     BackupMachineEvents,

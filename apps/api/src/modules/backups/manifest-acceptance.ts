@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { AppError } from '@rahatback/contracts';
 import type { Manifest, ObjectRecord } from '@rahatback/backup-core/manifest';
 import { counterSign, parseManifest, serializeManifest, verifyManifest } from '@rahatback/backup-core/manifest';
+import type { ManifestFacts } from './backup-attempt.entity.js';
 import type { BackupObjectRow } from './backup-object.entity.js';
 import type { BackupRow } from './backup.entity.js';
-import type { BackupChange } from './backup.repository.js';
 
 /** What the server knows by itself of the attempt whose manifest it is shown. */
 export interface Expectation {
@@ -18,6 +18,8 @@ export interface Expectation {
   readonly baseIds: readonly string[];
   /** base64, pinned when the agent was enrolled. */
   readonly signPublicKey: string;
+  /** The volumes stay on the agent's disk: only its signature speaks for them. */
+  readonly isOnAgent: boolean;
 }
 
 export interface AcceptedManifest {
@@ -26,7 +28,7 @@ export interface AcceptedManifest {
   readonly bytes: Buffer;
   /** hex, of `bytes` */
   readonly sha256: string;
-  readonly change: BackupChange;
+  readonly change: ManifestFacts;
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -60,10 +62,11 @@ const checkChain = (manifest: Manifest, { backup, baseIds }: Expectation): void 
 };
 
 /** What the manifest claims to be stored is exactly what the server saw being stored: no more, no less, byte counts and digests equal. */
-const checkObjects = (manifest: Manifest, objects: Expectation['objects']): void => {
+const checkObjects = (manifest: Manifest, { objects, isOnAgent }: Expectation): void => {
   const open = objects.find((row) => row.state === 'open');
   if (open !== undefined) throw invalid(`the upload of ${open.object} is not complete`);
   if (!objects.some((row) => KEYS.test(row.object))) throw invalid('the keys are not stored');
+  if (isOnAgent) return;
   const claimed = new Map<string, ObjectRecord>([...manifest.volumes, manifest.index].map((record) => [record.name, record]));
   for (const row of objects.filter(({ object }) => !KEYS.test(object) && object !== 'manifest.json')) {
     const record = claimed.get(row.object);
@@ -79,14 +82,15 @@ const checkObjects = (manifest: Manifest, objects: Expectation['objects']): void
 const changeOf = (
   manifest: Manifest,
   stored: { bytes: Buffer; sha256: string },
-  { backup, objects }: Expectation,
-): BackupChange => {
+  { backup, objects, isOnAgent }: Expectation,
+): ManifestFacts => {
   const isOwnFull = manifest.type === 'full' && manifest.chain.id !== backup.chainId;
+  const volumeBytes = [...manifest.volumes, manifest.index].reduce((sum, record) => sum + record.storedBytes, 0);
   const major = /(\d+)(?:\.\d+)*\s*$/.exec(manifest.tool)?.[0].split('.')[0];
   return {
     manifestSha256: stored.sha256,
     sizeBytes: manifest.dumpBytes,
-    storedBytes: objects.reduce((sum, row) => sum + (row.sizeBytes ?? 0), stored.bytes.length),
+    storedBytes: objects.reduce((sum, row) => sum + (row.sizeBytes ?? 0), stored.bytes.length) + (isOnAgent ? volumeBytes : 0),
     serverVersion: manifest.serverVersion,
     toolMajor: major === undefined ? null : Number(major),
     backupType: manifest.type,
@@ -109,7 +113,7 @@ export const acceptManifest = (
   verifyManifest(manifest, { agentPublicKey: expectation.signPublicKey });
   checkIdentity(manifest, expectation);
   checkChain(manifest, expectation);
-  checkObjects(manifest, expectation.objects);
+  checkObjects(manifest, expectation);
   const bytes = serializeManifest(counterSign(manifest, serverKey.privateKey));
   const sha256 = sha256Hex(bytes);
   return { manifest, bytes, sha256, change: changeOf(manifest, { bytes, sha256 }, expectation) };

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import { uniqueHits, type CanaryHit, type CanarySet } from './canary.js';
 
@@ -8,26 +10,46 @@ export interface RedisWatch {
   commands(): number;
 }
 
+/** `redis command set k`: the command and its first argument, which is a key or a channel. */
+function placeOf(line: string): string {
+  const [command = '?', first = ''] = [...line.matchAll(/"((?:[^"\\]|\\.)*)"/g)].slice(0, 2).map(([, word]) => word);
+  return `redis command ${command} ${first}`.trimEnd();
+}
+
+/** Logs in and asks for MONITOR; resolves when Redis shows commands. The driver's own monitor fails when commands come at once. */
+async function openMonitor(url: string): Promise<Socket> {
+  const { hostname, port, password } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port) });
+  socket.setEncoding('latin1');
+  await once(socket, 'connect');
+  socket.write(`${password === '' ? '' : `AUTH ${decodeURIComponent(password)}\r\n`}MONITOR\r\n`);
+  const [answer] = (await once(socket, 'data')) as [string];
+  if (!answer.startsWith('+OK')) throw new Error(`Redis does not let this client monitor it: ${answer}`);
+  return socket;
+}
+
 /**
- * Looks at every command that Redis receives, of all clients and all databases (MONITOR), until it is stopped.
+ * Looks at every command that Redis receives, of all clients and all databases (MONITOR), until it is stopped or Redis ends.
  * @param url redis:// with the password
  */
 export async function watchRedis(canaries: CanarySet, url: string): Promise<RedisWatch> {
-  const client = new Redis(url, { retryStrategy: () => null });
-  const monitor = await client.monitor();
+  const socket = await openMonitor(url);
   let hits: CanaryHit[] = [];
   let commands = 0;
-  monitor.on('monitor', (_time: string, args: string[]) => {
-    commands += 1;
-    const found = canaries.find(args.join('\0'), `redis command ${args[0] ?? '?'} ${args[1] ?? ''}`);
-    if (found.length > 0) hits = uniqueHits([...hits, ...found]);
+  let rest = '';
+  socket.on('data', (text: string) => {
+    const lines = (rest + text).split('\r\n');
+    rest = lines.pop() ?? '';
+    commands += lines.filter((line) => line.includes('"')).length;
+    // One search for all lines: a hit is rare, and only then it matters in which line it was.
+    if (canaries.find(lines.join('\n'), '').length === 0) return;
+    hits = uniqueHits([...hits, ...lines.flatMap((line) => canaries.find(line, placeOf(line)))]);
   });
-  monitor.on('error', () => undefined);
+  socket.on('error', () => undefined);
   return {
     commands: () => commands,
     stop() {
-      monitor.disconnect();
-      client.disconnect();
+      socket.destroy();
       return hits;
     },
   };

@@ -21,6 +21,20 @@ export const CRASH_POINTS = [
 ] as const;
 export type CrashPoint = (typeof CRASH_POINTS)[number];
 
+/** Those of a swap and its undo, which the proof of swaps passes under load. */
+export const SWAP_CRASH_POINTS = [
+  'swap.blocked',
+  'swap.drained',
+  'swap.in_transaction',
+  'swap.committed',
+  'swap.reopened',
+  'undo.blocked',
+  'undo.drained',
+  'undo.in_transaction',
+  'undo.committed',
+  'undo.reopened',
+] as const;
+
 let armed: { readonly name: string; left: number } | null = null;
 
 /**

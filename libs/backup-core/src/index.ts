@@ -1,4 +1,4 @@
-export { configureCrashPoints, crashPoint, CRASH_POINTS, type CrashPoint } from './crash-point.js';
+export { configureCrashPoints, crashPoint, CRASH_POINTS, SWAP_CRASH_POINTS, type CrashPoint } from './crash-point.js';
 export { runBackup } from './backup/run-backup.js';
 export type { BackupIdentity, BackupKeys, BackupLimits, BackupRequest, BackupResult } from './backup/backup-request.js';
 export { INDEX_CACHE_MAX_BYTES, IndexCache } from './chain/index-cache.js';
@@ -14,8 +14,11 @@ export type {
   DatabaseEngine,
   DumpInspector,
   ProbeResult,
+  DiscardRequest,
   RestoreFeed,
   StagingDatabase,
+  SwapOutcome,
+  SwapRequest,
   ToolSearch,
 } from './engine/database-engine.js';
 export { postgresEngine } from './engine/postgres/postgres-engine.js';

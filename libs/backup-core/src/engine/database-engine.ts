@@ -67,6 +67,28 @@ export interface StagingDatabase {
  * talks to the server gives up after ten seconds without a connection, throws AppErrors that name user and host but never the password, and
  * may run twice.
  */
+/** The names of a swap; an undo names the same. */
+export interface SwapRequest {
+  readonly restoreId: string;
+  readonly liveDatabase: string;
+  readonly restoredDatabase: string;
+  readonly retiredDatabase: string;
+  /** How long sessions may take to end by themselves; 0 refuses a busy database. */
+  readonly drainMs: number;
+}
+
+export interface SwapOutcome {
+  /** 0 when the swap had been made before. */
+  readonly drainedSessions: number;
+  /** What is different now, in sentences. */
+  readonly notes: readonly string[];
+}
+
+export interface DiscardRequest {
+  readonly restoreId: string;
+  readonly database: string;
+}
+
 export interface DatabaseEngine {
   readonly type: DatabaseType;
   readonly dumpFormat: string;
@@ -117,3 +139,11 @@ export interface DatabaseEngine {
   /** Names of sequences that do not stand where the dump set them. */
   differingSequences(access: DatabaseAccess, facts: DumpFacts): Promise<readonly string[]>;
 }
+  /** Puts a restored database into the place of the live one, at once or not at all. @throws AppError SWAP_REFUSED, SWAP_FAILED */
+  swap(access: DatabaseAccess, request: SwapRequest, signal: AbortSignal): Promise<SwapOutcome>;
+  /** Turns a swap round. @throws AppError SWAP_REFUSED, SWAP_FAILED */
+  undoSwap(access: DatabaseAccess, request: SwapRequest, signal: AbortSignal): Promise<SwapOutcome>;
+  /** Gives connections back that a swap or an undo had blocked when it died. */
+  reopenAfterSwap(access: DatabaseAccess, request: SwapRequest): Promise<void>;
+  /** Drops what a swap retired or an undo put aside. @throws AppError SWAP_REFUSED */
+  discard(access: DatabaseAccess, request: DiscardRequest): Promise<void>;

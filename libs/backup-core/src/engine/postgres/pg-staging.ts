@@ -3,6 +3,7 @@ import type { Client } from 'pg';
 import type { DatabaseTraits, DumpFacts } from '../../dump/dump-facts.js';
 import { quoteIdentifier } from '../../dump/copy-target.js';
 import type { DatabaseAccess, StagingDatabase } from '../database-engine.js';
+import { assertNoDowngrade } from './pg-downgrade.js';
 import { MAINTENANCE_DATABASE, rowsOf, withClient, type ClientOptions } from './pg-client.js';
 
 const STAGING_PREFIX = 'rahatback_restore_';
@@ -23,6 +24,11 @@ async function exists(client: Client, database: string): Promise<boolean> {
   return (await rowsOf(client, 'SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1', [database])).length > 0;
 }
 
+async function serverOf(client: Client): Promise<{ major: number; version: string }> {
+  const [[version] = []] = await rowsOf(client, 'SHOW server_version');
+  return { major: Number.parseInt(version ?? '', 10), version: version?.split(' ')[0] ?? '' };
+}
+
 const targetExists = (target: string): AppError =>
   new AppError(
     'RESTORE_TARGET_EXISTS',
@@ -33,6 +39,7 @@ const targetExists = (target: string): AppError =>
 /** Roles and extensions that the dump names and the target server lacks; also the target's name. */
 export function preflight(access: DatabaseAccess, target: string, facts: DumpFacts): Promise<void> {
   return inMaintenance(access, async (client) => {
+    assertNoDowngrade(await serverOf(client), facts);
     if (await exists(client, target)) throw targetExists(target);
     const missing = async (text: string, wanted: readonly string[]): Promise<string[]> => {
       const found = new Set((await rowsOf(client, text, [wanted])).map(([name]) => name));
@@ -146,7 +153,7 @@ export function findStaging(access: DatabaseAccess): Promise<readonly StagingDat
 export function findRestored(access: DatabaseAccess, restoreId: string): Promise<string | null> {
   return inMaintenance(access, async (client) => {
     const text = `SELECT d.datname FROM pg_catalog.pg_database d JOIN pg_catalog.pg_shdescription s
-      ON s.objoid = d.oid AND s.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass WHERE s.description = $1`;
+      ON s.objoid = d.oid AND s.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass WHERE s.description = $1 OR pg_catalog.starts_with(s.description, $1 || E'\\n')`;
     return (await rowsOf(client, text, [RESTORED_MARKER + restoreId]))[0]?.[0] ?? null;
   });
 }

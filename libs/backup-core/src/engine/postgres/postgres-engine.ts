@@ -5,6 +5,8 @@ import { inspectDump, restoreFeed } from './pg-dump-stream.js';
 import { dumpFailure, restoreFailure } from './pg-failures.js';
 import { probe } from './pg-probe.js';
 import { createStaging, dropStaging, findRestored, findStaging, preflight, publishStaging } from './pg-staging.js';
+import { reopenAfterSwap, swap, undoSwap } from './pg-swap.js';
+import { discard } from './pg-swap-discard.js';
 import { chooseTools, findTools } from './pg-tools.js';
 
 /** PostgreSQL by its own client tools: plain pg_dump in, psql out (docs/adr/0002). */
@@ -30,3 +32,7 @@ export const postgresEngine: DatabaseEngine = {
   digestDatabase,
   differingSequences,
 };
+  swap,
+  undoSwap,
+  reopenAfterSwap,
+  discard,

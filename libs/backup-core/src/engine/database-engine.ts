@@ -62,11 +62,6 @@ export interface StagingDatabase {
   readonly restoreId: string;
 }
 
-/**
- * One kind of database server. An engine starts no process and keeps no state; it says what to run and judges what came of it. Every method that
- * talks to the server gives up after ten seconds without a connection, throws AppErrors that name user and host but never the password, and
- * may run twice.
- */
 /** The names of a swap; an undo names the same. */
 export interface SwapRequest {
   readonly restoreId: string;
@@ -89,6 +84,11 @@ export interface DiscardRequest {
   readonly database: string;
 }
 
+/**
+ * One kind of database server. An engine starts no process and keeps no state; it says what to run and judges what came of it. Every method that
+ * talks to the server gives up after ten seconds without a connection, throws AppErrors that name user and host but never the password, and
+ * may run twice.
+ */
 export interface DatabaseEngine {
   readonly type: DatabaseType;
   readonly dumpFormat: string;
@@ -138,7 +138,6 @@ export interface DatabaseEngine {
   ): Promise<readonly TableDigest[]>;
   /** Names of sequences that do not stand where the dump set them. */
   differingSequences(access: DatabaseAccess, facts: DumpFacts): Promise<readonly string[]>;
-}
   /** Puts a restored database into the place of the live one, at once or not at all. @throws AppError SWAP_REFUSED, SWAP_FAILED */
   swap(access: DatabaseAccess, request: SwapRequest, signal: AbortSignal): Promise<SwapOutcome>;
   /** Turns a swap round. @throws AppError SWAP_REFUSED, SWAP_FAILED */
@@ -147,3 +146,4 @@ export interface DatabaseEngine {
   reopenAfterSwap(access: DatabaseAccess, request: SwapRequest): Promise<void>;
   /** Drops what a swap retired or an undo put aside. @throws AppError SWAP_REFUSED */
   discard(access: DatabaseAccess, request: DiscardRequest): Promise<void>;
+}

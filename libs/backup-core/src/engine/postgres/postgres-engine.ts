@@ -31,8 +31,8 @@ export const postgresEngine: DatabaseEngine = {
   findStaging,
   digestDatabase,
   differingSequences,
-};
   swap,
   undoSwap,
   reopenAfterSwap,
   discard,
+};

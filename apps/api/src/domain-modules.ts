@@ -3,6 +3,7 @@ import { AgentsModule } from './modules/agents/index.js';
 import { AuditModule } from './modules/audit/index.js';
 import { AuthModule } from './modules/auth/index.js';
 import { BackupsModule } from './modules/backups/index.js';
+import { CatalogueModule } from './modules/catalogue/index.js';
 import { DatabasesModule } from './modules/databases/index.js';
 import { JobsModule } from './modules/jobs/index.js';
 import { RestoreModule } from './modules/restore/index.js';
@@ -20,4 +21,5 @@ export const DOMAIN_MODULES: Type[] = [
   BackupsModule,
   RestoreModule,
   VerificationModule,
+  CatalogueModule,
 ];

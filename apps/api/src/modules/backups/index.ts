@@ -15,3 +15,8 @@ export {
 } from './backup-judgement.repository.js';
 export { failureOf, fieldsOf, progressOf, reportOf, textOf, uuidOf, wordsOf, type Words } from './agent-frames.js';
 export { OneAtATime, Throttle } from './one-at-a-time.js';
+export { BackupAttemptRow } from './backup-attempt.entity.js';
+export { BackupObjectRow } from './backup-object.entity.js';
+export { attemptPrefix, objectsOf } from './backup-object.repository.js';
+export { originOf } from './backup-chain.js';
+export { sha256Hex } from './manifest-acceptance.js';

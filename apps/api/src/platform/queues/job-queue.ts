@@ -40,8 +40,9 @@ export class JobQueue implements OnApplicationShutdown {
     @InjectQueue(QUEUES.backups) backups: Queue,
     @InjectQueue(QUEUES.restores) restores: Queue,
     @InjectQueue(QUEUES.verifications) verifications: Queue,
+    @InjectQueue(QUEUES.catalogue) catalogue: Queue,
   ) {
-    this.queues = { commands, backups, restores, verifications };
+    this.queues = { commands, backups, restores, verifications, catalogue };
     for (const queue of Object.values(this.queues))
       queue.on('error', (error) => this.log.warn({ err: error }, 'Redis is away from a queue.'));
   }

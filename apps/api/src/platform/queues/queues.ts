@@ -1,7 +1,13 @@
 import type { WorkerOptions } from 'bullmq';
 
 /** One processor class per queue: BullMQ hands a job to any worker of its queue, whatever the job's name is. */
-export const QUEUES = { commands: 'commands', backups: 'backups', restores: 'restores', verifications: 'verifications' } as const;
+export const QUEUES = {
+  commands: 'commands',
+  backups: 'backups',
+  restores: 'restores',
+  verifications: 'verifications',
+  catalogue: 'catalogue',
+} as const;
 export type QueueName = (typeof QUEUES)[keyof typeof QUEUES];
 
 /** A crash must not fail a job for ever: PostgreSQL decides what is still to be done, so stalled jobs are simply run again. */

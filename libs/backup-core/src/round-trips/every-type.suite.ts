@@ -94,11 +94,11 @@ function tableOf(type: string, values: readonly string[], name: string): string 
   const literals = values.map((value) => `${quoted(value)}::${type}`);
   // To an older server, an array of these is one of them.
   if (/^(int2|oid)vector$/.test(type))
-    return `CREATE TABLE types.${name} (one ${type}); INSERT INTO types.${name} VALUES ${literals.map((one) => `(${one})`).join(', ')}, (NULL);`;
-  return `CREATE TABLE types.${name} (id serial PRIMARY KEY, one ${type}, many ${type}[], deep ${type}[][]);
-    INSERT INTO types.${name} (one, many, deep) SELECT v, ARRAY[v, NULL, v], ARRAY[ARRAY[v, NULL], ARRAY[v, v]] FROM (VALUES ${literals.map((one) => `(${one})`).join(', ')}) AS given (v);
-    INSERT INTO types.${name} (one, many) VALUES (NULL, '{}'), (NULL, NULL), (NULL, ARRAY[NULL]::${type}[]);
-    INSERT INTO types.${name} (many) VALUES (array_fill(NULL::${type}, ARRAY[2], ARRAY[-2]));`;
+    return `CREATE TABLE every.${name} (one ${type}); INSERT INTO every.${name} VALUES ${literals.map((one) => `(${one})`).join(', ')}, (NULL);`;
+  return `CREATE TABLE every.${name} (id serial PRIMARY KEY, one ${type}, many ${type}[], deep ${type}[][]);
+    INSERT INTO every.${name} (one, many, deep) SELECT v, ARRAY[v, NULL, v], ARRAY[ARRAY[v, NULL], ARRAY[v, v]] FROM (VALUES ${literals.map((one) => `(${one})`).join(', ')}) AS given (v);
+    INSERT INTO every.${name} (one, many) VALUES (NULL, '{}'), (NULL, NULL), (NULL, ARRAY[NULL]::${type}[]);
+    INSERT INTO every.${name} (many) VALUES (array_fill(NULL::${type}, ARRAY[2], ARRAY[-2]));`;
 }
 
 /** A table for every built-in type that the major has, and types made of types. */
@@ -109,18 +109,18 @@ export function everyTypeSql(major: number): string {
     Object.entries(types).map(([type, values], at) => tableOf(type, values, `t_${group}_${at}`)),
   );
   return `
-    CREATE SCHEMA types; SET TimeZone = 'UTC'; SET lc_monetary = 'C';
+    CREATE SCHEMA every; SET TimeZone = 'UTC'; SET lc_monetary = 'C';
     ${tables.join('\n')}
-    CREATE TABLE types.all_bytes AS SELECT i, decode(lpad(to_hex(i), 2, '0'), 'hex') || '\\x5c'::bytea || decode(lpad(to_hex(255 - i), 2, '0'), 'hex') AS b FROM generate_series(0, 255) i;
-    CREATE TABLE types.all_characters AS SELECT i, repeat(chr(i), 3) || chr(92) || chr(i) AS c FROM generate_series(1, 70000, 1) i WHERE i NOT BETWEEN 55296 AND 57343;
-    CREATE DOMAIN types.positive AS int DEFAULT 7 NOT NULL CONSTRAINT "is > 0" CHECK (VALUE > 0);
-    CREATE DOMAIN types.positives AS types.positive[] CHECK (array_length(VALUE, 1) < 4);
-    CREATE TYPE types.mood AS ENUM ('sad', 'it''s "ok"', E'new\\nline', '', 'İ');
-    ALTER TYPE types.mood ADD VALUE 'between' AFTER 'sad';
-    CREATE TYPE types.pair AS (a int, "b ""c""" text, m types.mood[]);
-    CREATE TYPE types.nested AS (p types.pair, ps types.pair[]);
-    CREATE TYPE types.float_range AS RANGE (subtype = float8, subtype_diff = float8mi);
-    CREATE TABLE types.made (d types.positive, ds types.positives, m types.mood, p types.pair, n types.nested, r types.float_range, rs types.float_range[]);
-    INSERT INTO types.made VALUES (1, '{1,2}', '', ROW(1, E'a,"b\\\\(\\n', '{sad,NULL}'), ROW(ROW(NULL, NULL, NULL), ARRAY[ROW(1, '', '{}')::types.pair]), '[0.1,0.2)', '{"[1,2]",empty}');
-    INSERT INTO types.made (m) VALUES (NULL);`;
+    CREATE TABLE every.all_bytes AS SELECT i, decode(lpad(to_hex(i), 2, '0'), 'hex') || '\\x5c'::bytea || decode(lpad(to_hex(255 - i), 2, '0'), 'hex') AS b FROM generate_series(0, 255) i;
+    CREATE TABLE every.all_characters AS SELECT i, repeat(chr(i), 3) || chr(92) || chr(i) AS c FROM generate_series(1, 70000, 1) i WHERE i NOT BETWEEN 55296 AND 57343;
+    CREATE DOMAIN every.positive AS int DEFAULT 7 NOT NULL CONSTRAINT "is > 0" CHECK (VALUE > 0);
+    CREATE DOMAIN every.positives AS every.positive[] CHECK (array_length(VALUE, 1) < 4);
+    CREATE TYPE every.mood AS ENUM ('sad', 'it''s "ok"', E'new\\nline', '', 'İ');
+    ALTER TYPE every.mood ADD VALUE 'between' AFTER 'sad';
+    CREATE TYPE every.pair AS (a int, "b ""c""" text, m every.mood[]);
+    CREATE TYPE every.nested AS (p every.pair, ps every.pair[]);
+    CREATE TYPE every.float_range AS RANGE (subtype = float8, subtype_diff = float8mi);
+    CREATE TABLE every.made (d every.positive, ds every.positives, m every.mood, p every.pair, n every.nested, r every.float_range, rs every.float_range[]);
+    INSERT INTO every.made VALUES (1, '{1,2}', '', ROW(1, E'a,"b\\\\(\\n', '{sad,NULL}'), ROW(ROW(NULL, NULL, NULL), ARRAY[ROW(1, '', '{}')::every.pair]), '[0.1,0.2)', '{"[1,2]",empty}');
+    INSERT INTO every.made (m) VALUES (NULL);`;
 }

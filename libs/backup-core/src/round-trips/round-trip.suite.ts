@@ -62,8 +62,11 @@ export async function roundTrip(source: BackupHarness, database: string, options
   };
 }
 
-/** `PostgreSQL 17.11, odd names: 41 tables equal, 0 different` */
-export function sayFigure(name: string, { tables, different, secondOpinion: { compared } }: RoundTrip): void {
+/** `PostgreSQL 17.11, odd names: 41 tables equal, 0 different`, several round trips taken together. */
+export function sayFigure(name: string, ...trips: RoundTrip[]): void {
+  const tables = trips.reduce((sum, trip) => sum + trip.tables, 0);
+  const different = trips.flatMap((trip) => trip.different);
+  const compared = trips.reduce((sum, trip) => sum + trip.secondOpinion.compared, 0);
   process.stdout.write(
     `${name}: ${tables - different.length} tables equal, ${different.length} different (${compared} compared in SQL)\n`,
   );

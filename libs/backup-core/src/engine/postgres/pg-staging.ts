@@ -3,7 +3,6 @@ import type { Client } from 'pg';
 import type { DatabaseTraits, DumpFacts } from '../../dump/dump-facts.js';
 import { quoteIdentifier } from '../../dump/copy-target.js';
 import type { DatabaseAccess, StagingDatabase } from '../database-engine.js';
-import { assertNoDowngrade } from './pg-downgrade.js';
 import { MAINTENANCE_DATABASE, rowsOf, withClient, type ClientOptions } from './pg-client.js';
 import { assertNoDowngrade } from './pg-downgrade.js';
 
@@ -30,11 +29,6 @@ async function serverOf(client: Client): Promise<{ major: number; version: strin
   return { major: Number.parseInt(version ?? '', 10), version: version?.split(' ')[0] ?? '' };
 }
 
-async function serverOf(client: Client): Promise<{ major: number; version: string }> {
-  const [[version] = []] = await rowsOf(client, 'SHOW server_version');
-  return { major: Number.parseInt(version ?? '', 10), version: version?.split(' ')[0] ?? '' };
-}
-
 const targetExists = (target: string): AppError =>
   new AppError(
     'RESTORE_TARGET_EXISTS',
@@ -45,7 +39,6 @@ const targetExists = (target: string): AppError =>
 /** Roles and extensions that the dump names and the target server lacks; also the target's name. */
 export function preflight(access: DatabaseAccess, target: string, facts: DumpFacts): Promise<void> {
   return inMaintenance(access, async (client) => {
-    assertNoDowngrade(await serverOf(client), facts);
     assertNoDowngrade(await serverOf(client), facts);
     if (await exists(client, target)) throw targetExists(target);
     const missing = async (text: string, wanted: readonly string[]): Promise<string[]> => {

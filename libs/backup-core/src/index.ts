@@ -29,3 +29,7 @@ export type { RunListener } from './progress.js';
 export { openBackup, openLink, OpenLink, type BackupToOpen, type ChainToOpen, type OpenBackup } from './restore/open-backup.js';
 export { decryptTo, dumpBytes, readDump } from './restore/read-dump.js';
 export { runRestore, type RestoreRequest, type RestoreResult } from './restore/run-restore.js';
+export { removeThrowawayLeftovers } from './engine/postgres/throwaway-folder.js';
+export type { IsolationKind } from './engine/throwaway-server.js';
+export { runVerification } from './verify/run-verification.js';
+export type { VerificationOutcome, VerificationRequest } from './verify/verification.js';

@@ -1,5 +1,6 @@
 import { DumpFormError, type DumpHandler, type LinePlace } from './dump-scanner.js';
 import { restrictLine } from './facts-collector.js';
+import { foreignStatement } from './foreign-statements.js';
 
 const TRANSACTION = /^(begin|start|commit|end|rollback|abort|savepoint|release|prepare\s+transaction)\b/i;
 const END_OF_COPY = Buffer.from('\\.\n');
@@ -11,7 +12,8 @@ const END_OF_COPY = Buffer.from('\\.\n');
  * - after a colon that psql would take for a variable, as in the array slice `[1:"HOST"]`, comes a space: to SQL that is the same;
  * - a setting that pg_dump writes for servers newer than the source is made only where the server knows it;
  * - the BEGIN and COMMIT that pg_dump writes around large objects are dropped, and any other transaction command refused, because
- *   the whole restore is one transaction.
+ *   the whole restore is one transaction;
+ * - any statement that pg_dump does not write is refused (`foreignStatement`).
  * @throws DumpFormError naming the place
  */
 export class RestoreFilter implements DumpHandler {
@@ -33,8 +35,9 @@ export class RestoreFilter implements DumpHandler {
   }
 
   statement(sql: string): void {
-    if (this.dropped || !TRANSACTION.test(sql)) return;
-    throw new DumpFormError('The dump holds a transaction command, which a restore does not run.', this.offset);
+    if (this.dropped) return;
+    const refused = TRANSACTION.test(sql) ? 'a transaction command' : foreignStatement(sql);
+    if (refused !== null) throw new DumpFormError(`The dump holds ${refused}, which a restore does not run.`, this.offset);
   }
 
   copyData(bytes: Buffer): void {

@@ -2,6 +2,7 @@ import type { Connection, DatabaseType } from '@rahatback/contracts';
 import type { TableDigest } from '../dump/digest-collector.js';
 import type { DatabaseTraits, DumpFacts } from '../dump/dump-facts.js';
 import type { ToolCommand, ToolExit } from '../process/spawn-tool.js';
+import type { RestoreTrouble, ThrowawayRequest, ThrowawayServer } from './throwaway-server.js';
 
 /** How to reach one database. The password lives in memory and in the environment of the client tools, nowhere else. */
 export interface DatabaseAccess {
@@ -54,7 +55,11 @@ export interface RestoreFeed {
   /** @throws AppError DATA_CORRUPT for a dump that must not be run */
   push(bytes: Buffer): readonly Buffer[];
   /** @throws AppError DATA_CORRUPT when the dump was not whole */
-  finish(): { readonly rest: readonly Buffer[]; readonly digests: readonly TableDigest[] };
+  finish(): {
+    readonly rest: readonly Buffer[];
+    readonly digests: readonly TableDigest[];
+    readonly facts: Omit<DumpFacts, 'database'>;
+  };
 }
 
 export interface StagingDatabase {
@@ -110,7 +115,8 @@ export interface DatabaseEngine {
   /** Why a dump that ended like this failed. */
   dumpFailure(exit: ToolExit, errorTail: string, access: DatabaseAccess): Error;
   restoreCommand(access: DatabaseAccess, tools: ClientTools): ToolCommand;
-  restoreFeed(tools: ClientTools): RestoreFeed;
+  /** Null tools: the dump is only judged, nothing reads what comes out. */
+  restoreFeed(tools: ClientTools | null): RestoreFeed;
   restoreFailure(exit: ToolExit, errorTail: string): Error;
   /** What the target lacks for this dump. @throws AppError RESTORE_FAILED naming roles and extensions, RESTORE_TARGET_EXISTS */
   preflight(access: DatabaseAccess, targetDatabase: string, facts: DumpFacts): Promise<void>;
@@ -146,4 +152,8 @@ export interface DatabaseEngine {
   reopenAfterSwap(access: DatabaseAccess, request: SwapRequest): Promise<void>;
   /** Drops what a swap retired or an undo put aside. @throws AppError SWAP_REFUSED */
   discard(access: DatabaseAccess, request: DiscardRequest): Promise<void>;
+  /** The exception to "starts no process": a server of its own for one verification, which the caller must stop. @throws as `startThrowaway` */
+  startThrowaway(request: ThrowawayRequest): Promise<ThrowawayServer>;
+  /** What the last words of a restore into a throw-away server say: against the backup, or about the machine. */
+  restoreTrouble(said: string): RestoreTrouble;
 }

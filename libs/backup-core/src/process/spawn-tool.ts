@@ -11,6 +11,8 @@ export interface ToolCommand {
   readonly args: readonly string[];
   /** The whole environment: nothing of our own is inherited. */
   readonly env: Readonly<Record<string, string>>;
+  /** Default: the folder that this program runs in. */
+  readonly cwd?: string;
 }
 
 export interface SpawnOptions {
@@ -100,7 +102,8 @@ export async function spawnTool(command: ToolCommand, { signal, secrets, onSpawn
   if (!existsSync(command.binary))
     throw new AppError('TOOL_MISSING', `${command.binary} is not there any more. Install it again.`);
   const { binary, args } = dyingWithUs(command);
-  const child = spawn(binary, args, { shell: false, detached: true, stdio: 'pipe', env: command.env, windowsHide: true });
+  const { env, cwd } = command;
+  const child = spawn(binary, args, { shell: false, detached: true, stdio: 'pipe', env, cwd, windowsHide: true });
   const exit = new Promise<ToolExit>((resolve) => {
     child.once('close', (code, killedBy) => {
       if (child.pid !== undefined) killOrphans(child.pid);

@@ -2,7 +2,7 @@ import { AppError } from '@rahatback/contracts';
 import { commitsTo, CryptoError, type KeysFile } from '@rahatback/crypto';
 import type { BackupSource } from '@rahatback/storage/agent';
 import type { DumpFacts } from '../dump/dump-facts.js';
-import type { IndexEnd, IndexHeader } from '../index/index-format.js';
+import type { FrameLocation, IndexEnd, IndexHeader } from '../index/index-format.js';
 import { FactsAssembler, readIndex, type IndexLine } from '../index/index-reader.js';
 import type { Manifest } from '../manifest/manifest.js';
 import { MANIFEST_MAX_BYTES, parseManifest } from '../manifest/parse-manifest.js';
@@ -138,6 +138,8 @@ export interface OpenBackup {
   readonly link: OpenLink;
   /** In the order of the index: number n there is `links[n - 1]` here; null for those that it points to no chunk of, which need not be there. */
   readonly links: readonly (OpenLink | null)[];
+  /** Volumes of those links that it points into, by the link's number. */
+  readonly linkVolumes: ReadonlyMap<number, ReadonlySet<number>>;
   readonly facts: DumpFacts;
   readonly end: IndexEnd;
 }
@@ -164,10 +166,10 @@ export interface ChainToOpen extends BackupToOpen {
 export async function openBackup(request: ChainToOpen): Promise<OpenBackup> {
   const link = await openLink(request);
   const assembler = new FactsAssembler();
-  const pointedTo = new Set<number>();
+  const pointedTo = new Map<number, Set<number>>();
   let end: IndexEnd | null = null;
   for await (const line of link.index()) {
-    if (line.kind === 'run') pointedTo.add(line.run.frame.backup);
+    if (line.kind === 'run') notePlace(pointedTo, line.run.frame);
     if (line.kind === 'facts') assembler.add(line.part);
     if (line.kind === 'end') end = line.end;
   }
@@ -176,7 +178,13 @@ export async function openBackup(request: ChainToOpen): Promise<OpenBackup> {
   for (const [position, backupId] of link.manifest.chain.links.entries()) {
     links.push(pointedTo.has(position + 1) ? await openPart(request, link, backupId) : null);
   }
-  return { link, links, facts: assembler.facts(), end };
+  pointedTo.delete(0);
+  return { link, links, linkVolumes: pointedTo, facts: assembler.facts(), end };
+}
+
+function notePlace(places: Map<number, Set<number>>, { backup, volume }: FrameLocation): void {
+  const volumes = places.get(backup) ?? new Set<number>();
+  places.set(backup, volumes.add(volume));
 }
 
 /** A link of the same chain, opened with the chain's key that is known already. */

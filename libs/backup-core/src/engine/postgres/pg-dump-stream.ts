@@ -35,14 +35,14 @@ export function inspectDump(): DumpInspector {
 }
 
 /** What psql gets: SQL and table data only, behind a `\restrict` whose key nobody else knows. */
-export function restoreFeed(tools: ClientTools): RestoreFeed {
+export function restoreFeed(tools: ClientTools | null): RestoreFeed {
   const filter = new RestoreFilter();
   const digests = new DigestCollector();
   const facts = new FactsCollector();
   const scanner = new DumpScanner([filter, digests, facts]);
   const safe = <T>(work: () => T): T => judged('DATA_CORRUPT', 'Do not restore this backup; use another.', work);
   return {
-    prelude: Buffer.from(knowsRestrict(tools) ? `\\restrict ${randomBytes(24).toString('hex')}\n` : ''),
+    prelude: Buffer.from(tools && knowsRestrict(tools) ? `\\restrict ${randomBytes(24).toString('hex')}\n` : ''),
     push: (bytes) =>
       safe(() => {
         scanner.push(bytes);
@@ -53,7 +53,7 @@ export function restoreFeed(tools: ClientTools): RestoreFeed {
         scanner.end();
         const missing = facts.missing();
         if (missing !== null) throw new DumpFormError(`The dump is cut short: ${missing}.`, scanner.position);
-        return { rest: filter.take(), digests: digests.digests() };
+        return { rest: filter.take(), digests: digests.digests(), facts: facts.facts() };
       }),
   };
 }

@@ -8,6 +8,8 @@ import { createStaging, dropStaging, findRestored, findStaging, preflight, publi
 import { reopenAfterSwap, swap, undoSwap } from './pg-swap.js';
 import { discard } from './pg-swap-discard.js';
 import { chooseTools, findTools } from './pg-tools.js';
+import { startThrowaway } from './throwaway.js';
+import { restoreTrouble } from './throwaway-trouble.js';
 
 /** PostgreSQL by its own client tools: plain pg_dump in, psql out (docs/adr/0002). */
 export const postgresEngine: DatabaseEngine = {
@@ -35,4 +37,6 @@ export const postgresEngine: DatabaseEngine = {
   undoSwap,
   reopenAfterSwap,
   discard,
+  startThrowaway,
+  restoreTrouble,
 };

@@ -1,0 +1,100 @@
+import { AppError } from '@rahatback/contracts';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm, statfs } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { outputOf } from '../../process/spawn-tool.js';
+import { asUnprivileged, giveToUnprivileged } from './throwaway-isolation.js';
+
+const PREFIX = 'rahatback-verify-';
+const REMOVE_TIMEOUT_MS = 10 * 60_000;
+const KEY_LENGTH = 16;
+
+/**
+ * Room for a restored copy: measured on PostgreSQL 15 with the realistic test database (all kinds of indexes, TOAST, large objects), the data
+ * folder grows to 1.5 times the plain dump; narrow rows with several indexes reach 2.5. Row heads, index entries and the sort files of index
+ * building are what the text does not have.
+ */
+export const ROOM_FACTOR = 3;
+/** The empty cluster and its write-ahead log. */
+export const ROOM_FIXED_BYTES = 256 * 1024 * 1024;
+
+/** Where throw-away servers are made: the temporary folder, and the one for larger things. */
+export const THROWAWAY_WORK_DIRS: readonly string[] = [...new Set([tmpdir(), '/var/tmp'])];
+
+const keyOf = (verificationId: string): string =>
+  verificationId
+    .replaceAll(/[^A-Za-z0-9]/g, '')
+    .slice(0, KEY_LENGTH)
+    .toLowerCase();
+
+const freeBytesIn = async (folder: string): Promise<number> => {
+  const found = await statfs(folder).catch(() => null);
+  return found ? found.bavail * found.bsize : 0;
+};
+
+export const neededBytesFor = (dumpBytes: number): number => dumpBytes * ROOM_FACTOR + ROOM_FIXED_BYTES;
+
+const inMegabytes = (bytes: number): string => `${Math.ceil(bytes / (1024 * 1024))} MiB`;
+
+export interface ThrowawayFolder {
+  readonly path: string;
+  readonly neededBytes: number;
+  readonly freeBytes: number;
+}
+
+/**
+ * An empty folder (0700) of the unprivileged user, on the first disk that has room for a restored copy.
+ * @throws AppError NO_SPACE saying how much is needed
+ */
+export async function makeThrowawayFolder(
+  workDirs: readonly string[],
+  verificationId: string,
+  dumpBytes: number,
+): Promise<ThrowawayFolder> {
+  const neededBytes = neededBytesFor(dumpBytes);
+  let mostFree = 0;
+  for (const workDir of workDirs) {
+    const freeBytes = await freeBytesIn(workDir);
+    mostFree = Math.max(mostFree, freeBytes);
+    if (freeBytes < neededBytes) continue;
+    const path = await mkdtemp(join(workDir, `${PREFIX}${keyOf(verificationId)}-`));
+    await giveToUnprivileged(path);
+    return { path, neededBytes, freeBytes };
+  }
+  throw new AppError(
+    'NO_SPACE',
+    `A full verification needs ${inMegabytes(neededBytes)} on the agent's machine for a restored copy, and ${workDirs.join(' and ')} have ${inMegabytes(mostFree)} at most. Free some space, or verify at level DATABASE.`,
+    { neededBytes, freeBytes: mostFree },
+  );
+}
+
+/**
+ * Removes a throw-away folder. Its owner removes it first, so that nothing in it can lead a privileged hand elsewhere; what the owner cannot (such
+ * as folders without rights) is removed by us, and only when `isDeserted`: no process of its server can be alive. May run twice.
+ * @returns whether it is gone
+ */
+export async function removeThrowawayFolder(path: string, isDeserted: boolean): Promise<boolean> {
+  const command = { binary: '/bin/rm', args: ['-rf', '--', path], env: { LC_ALL: 'C' }, cwd: '/' };
+  await outputOf(asUnprivileged(command), AbortSignal.timeout(REMOVE_TIMEOUT_MS));
+  if (isDeserted && existsSync(path)) await rm(path, { recursive: true, force: true, maxRetries: 5 }).catch(() => undefined);
+  return !existsSync(path);
+}
+
+/**
+ * Removes what the throw-away server of a verification left when this program was killed; as its owner only, since it is not known any more
+ * whether all its processes have ended. May run twice. @returns the folders that are gone
+ */
+export async function removeThrowawayLeftovers(
+  verificationId: string,
+  workDirs: readonly string[] = THROWAWAY_WORK_DIRS,
+): Promise<readonly string[]> {
+  const prefix = `${PREFIX}${keyOf(verificationId)}-`;
+  const removed: string[] = [];
+  for (const workDir of workDirs) {
+    const names = await readdir(workDir).catch(() => []);
+    for (const path of names.filter((name) => name.startsWith(prefix)).map((name) => join(workDir, name)))
+      if (await removeThrowawayFolder(path, false)) removed.push(path);
+  }
+  return removed;
+}

@@ -122,7 +122,7 @@ export class VolumeReader {
   /** Passes over whole segments before the one that holds `offset`. */
   private async skipTo(offset: number): Promise<void> {
     const { segments } = this;
-    if (!segments || this.plainBytes > 0) return;
+    if (!segments || this.plainBytes > 0 || offset >= this.access.record.plainBytes) return;
     const { firstSegment, skip } = this.segmentOf(offset);
     if (this.nextSegment >= firstSegment) return;
     while (this.nextSegment < firstSegment) await this.nextStored(segments);

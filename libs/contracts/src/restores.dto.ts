@@ -124,6 +124,7 @@ export interface RestoreAnswer {
 }
 
 export const PREFLIGHT_SUBJECTS = [
+  'backup',
   'connection',
   'version',
   'tools',
@@ -155,6 +156,45 @@ export interface PreflightAnswer {
   readonly findings: readonly PreflightFinding[];
 }
 
+/** Public keys of an agent, and the six words under which other agents trust them. */
+export interface AgentKeysView {
+  readonly agentId: string;
+  readonly deviceName: string;
+  readonly fingerprint: string;
+  /** Ed25519, base64 */
+  readonly signPublicKey: string;
+  /** X25519, base64 */
+  readonly sealPublicKey: string;
+}
+
+/** GET /v1/backups/history/:id/keys, for which database the key is wanted. */
+export class BackupKeysQueryDto {
+  /** Default: the database that was backed up. */
+  @IsOptional()
+  @IsUUID()
+  targetDatabaseId?: string;
+}
+
+/**
+ * How somebody with the recovery identity gives a backup's key to an agent: open `keysFile`, then seal the data key (base64 text) by HPKE to
+ * `receiver.sealPublicKey` under `binding`, and send it as `sealedKey` of the restore.
+ */
+export interface BackupKeysView {
+  readonly backupId: string;
+  /** The text of the newest keys file in the storage; all of it is ciphertext or public. */
+  readonly keysFile: string;
+  /** Made the backup and signed it: the receiver must trust its six words. */
+  readonly maker: AgentKeysView;
+  /** The agent that would restore. */
+  readonly receiver: AgentKeysView;
+  readonly binding: {
+    readonly agentId: string;
+    readonly purpose: 'backup-key';
+    readonly subject: string;
+    readonly version: number;
+  };
+}
+
 export interface RestoreView {
   readonly id: string;
   readonly backupId: string;
@@ -173,6 +213,8 @@ export interface RestoreView {
   readonly tablesTotal: number | null;
   readonly tablesEqual: number | null;
   readonly tables: readonly TableComparison[];
+  /** The database that a swap replaces; null for a restore that was made beside. */
+  readonly liveDatabase: string | null;
   readonly swapState: SwapState | null;
   /** Under which name the old database is kept, while it is. */
   readonly retiredDatabase: string | null;

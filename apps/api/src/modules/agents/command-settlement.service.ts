@@ -48,14 +48,14 @@ export class CommandSettlement {
   }
 
   /**
-   * Ends what nobody took in time. A test of a connection is also ended when its answer stays away; longer work has a lease for that. Then goes on
+   * Ends what nobody took in time. What a person waits for is also ended when its answer stays away; longer work has a lease for that. Then goes on
    * with what a process that died left undone after a revocation.
    */
   async sweep(): Promise<void> {
     await this.settleAll(
       `SELECT id, workspace_id FROM commands
        WHERE state IN ('queued','sent','accepted','running') AND expires_at < clock_timestamp()
-         AND (state IN ('queued','sent') OR type = 'database:test')
+         AND (state IN ('queued','sent') OR type IN ('database:test','restore:preflight','keys:rewrap'))
        ORDER BY expires_at LIMIT ${BATCH}`,
       [],
       { state: 'expired', message: { error: EXPIRED } },

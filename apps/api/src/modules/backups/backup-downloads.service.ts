@@ -12,7 +12,13 @@ import { objectKey } from './backup-object.repository.js';
 import { readBackup } from './backup.repository.js';
 
 /** Commands whose payload names one backup to read, with its links. */
-const READING: readonly CommandType[] = ['restore:execute', 'verification:execute', 'backup:export'];
+const READING: readonly CommandType[] = [
+  'restore:execute',
+  'restore:preflight',
+  'verification:execute',
+  'backup:export',
+  'keys:rewrap',
+];
 
 /** What a command gives its agent to read: the chain that a backup builds on, or the backup to restore or to verify with its links. */
 export const readableBy = (command: Pick<CommandRow, 'type' | 'payload'>): readonly BackupLocation[] => {

@@ -6,7 +6,8 @@ import { LiveEvents } from '../../platform/realtime/live-events.js';
 import { CommandOutbox, LeaseService } from '../agents/index.js';
 import { AuditTrail, type AuditActor } from '../audit/index.js';
 import type { RestoreRow } from './restore.entity.js';
-import { moveRestore, restoreResource } from './restore.repository.js';
+import { addRestoreStep, moveRestore, restoreResourceOf } from './restore.repository.js';
+import { SwapCommands } from './swap-commands.service.js';
 
 export interface RestoreWords {
   readonly steps: readonly AttemptStep[];
@@ -22,6 +23,12 @@ export interface RestoreFailure {
   /** The agent may still be at work and does not know yet. */
   readonly tellAgent?: boolean;
 }
+
+/** The agent's steps take the place of those that were noted while it worked; ours stay before them. */
+const withOurs = (restore: RestoreRow, words: RestoreWords): RestoreWords => ({
+  ...words,
+  steps: [...restore.steps.filter((step) => step.name !== 'started'), ...words.steps],
+});
 
 const counted = (tables: readonly TableComparison[]) => ({
   tables,
@@ -56,11 +63,13 @@ export class RestoreSettlement {
     private readonly outbox: CommandOutbox,
     private readonly audit: AuditTrail,
     private readonly live: LiveEvents,
+    private readonly swaps: SwapCommands,
   ) {}
 
   async complete(tx: Tx, restore: RestoreRow, tables: readonly TableComparison[], words: RestoreWords): Promise<boolean> {
-    if (!(await moveRestore(tx, restore, 'complete', { ...words, ...counted(tables) }))) return false;
+    if (!(await moveRestore(tx, restore, 'complete', { ...withOurs(restore, words), ...counted(tables) }))) return false;
     await this.release(tx, restore);
+    if (restore.mode === 'swap') await this.swaps.follow(tx, restore);
     await this.outbox.markEnded(tx, restore.commandId, 'succeeded');
     await this.after(tx, restore, { actor: { agentId: restore.agentId }, status: 'success' });
     return true;
@@ -69,7 +78,8 @@ export class RestoreSettlement {
   async fail(tx: Tx, restore: RestoreRow, failure: RestoreFailure): Promise<boolean> {
     const error = { errorCode: failure.code, errorMessage: failure.message };
     const seen = failure.tables === undefined ? {} : counted(failure.tables);
-    if (!(await moveRestore(tx, restore, 'fail', { ...error, ...failure.words, ...seen }))) return false;
+    if (!(await moveRestore(tx, restore, 'fail', { ...error, ...(failure.words && withOurs(restore, failure.words)), ...seen })))
+      return false;
     await this.release(tx, restore);
     if (failure.tellAgent === true) await this.tellToStop(tx, restore);
     await this.outbox.markEnded(tx, restore.commandId, 'failed', { error: { code: failure.code, message: failure.message } });
@@ -90,12 +100,18 @@ export class RestoreSettlement {
     return true;
   }
 
+  /** Writes what the server did itself into the steps of a restore. */
+  async note(tx: Tx, restore: RestoreRow, name: string, detail: string): Promise<void> {
+    const step = { name, at: new Date().toISOString(), detail };
+    await addRestoreStep(tx, restore, step);
+  }
+
   private async tellToStop(tx: Tx, restore: RestoreRow): Promise<void> {
     await this.outbox.enqueue(tx, {
       workspaceId: restore.workspaceId,
       agentId: restore.agentId,
       type: 'restore:cancel',
-      resource: restoreResource(restore.databaseId, restore.targetDatabase),
+      resource: restoreResourceOf(restore),
       fence: restore.fence,
       payload: { targetCommandId: restore.commandId },
       sealed: [],
@@ -119,7 +135,7 @@ export class RestoreSettlement {
   }
 
   private release(tx: Tx, restore: RestoreRow): Promise<void> {
-    return this.leases.release(tx, restoreResource(restore.databaseId, restore.targetDatabase), restore.fence);
+    return this.leases.release(tx, restoreResourceOf(restore), restore.fence);
   }
 
   private async after(tx: Tx, restore: RestoreRow, end: RestoreEnd): Promise<void> {

@@ -1,34 +1,35 @@
 import { Injectable } from '@nestjs/common';
-import type { RestoreAnswer, RestorePayload } from '@rahatback/contracts';
-import { AppError, RestoreDto } from '@rahatback/contracts';
-import { AppConfig } from '../../platform/config/app-config.js';
+import type { RestoreAnswer, RestoreDto } from '@rahatback/contracts';
 import { isUniqueViolation } from '../../platform/database/database-errors.js';
 import { Database, type Tx } from '../../platform/database/database.js';
 import type { Actor } from '../../platform/http/actor.js';
 import { newId } from '../../platform/ids.js';
-import { CommandOutbox, LeaseService } from '../agents/index.js';
 import { AuditTrail } from '../audit/index.js';
-import { locationOf } from '../backups/index.js';
-import { connectionOf } from '../databases/index.js';
+import { DatabaseDirectory } from '../databases/index.js';
+import { KeyHandover, type KeyPlan } from './key-handover.service.js';
+import { alreadyRunning, RestoreCommands } from './restore-commands.service.js';
 import { RestoreSettlement } from './restore-settlement.service.js';
 import { RestoreSubjects, type RestoreSubject } from './restore-subjects.service.js';
-import { insertRestore, restoreResource } from './restore.repository.js';
+import { checkConfirmation } from './restore-target.js';
+import type { RestoreRow } from './restore.entity.js';
+import { getRestore, insertRestore, keyResource } from './restore.repository.js';
+import { assertNoSwapAhead } from './swap.repository.js';
 
-const alreadyRunning = (target: string): AppError =>
-  new AppError(
-    'ALREADY_RUNNING',
-    `A restore into "${target}" is running. Wait until it has ended, cancel it, or choose another target.`,
-  );
+export const HANDOVER_STEP = 'key hand-over';
+const DRAIN_SECONDS = 30;
+const UNDO_HOURS = 24;
+/** The agent decides by what its machine has room for. */
+const ANY_PARALLELISM = 0;
 
-/** Starts a restore beside the live database: row, lease, command and audit in one transaction. */
+/** Starts a restore beside the live database: row, lease, command and audit in one transaction. A swap follows when it has succeeded. */
 @Injectable()
 export class RestoreStart {
   constructor(
-    private readonly config: AppConfig,
     private readonly database: Database,
     private readonly subjects: RestoreSubjects,
-    private readonly leases: LeaseService,
-    private readonly outbox: CommandOutbox,
+    private readonly databases: DatabaseDirectory,
+    private readonly keys: KeyHandover,
+    private readonly commands: RestoreCommands,
     private readonly audit: AuditTrail,
     private readonly settlement: RestoreSettlement,
   ) {}
@@ -36,8 +37,13 @@ export class RestoreStart {
   async start(actor: Actor, backupId: string, dto: RestoreDto): Promise<RestoreAnswer> {
     try {
       return await this.database.inWorkspace(actor.workspaceId, async (tx) => {
-        const subject = await this.subjects.forStart(tx, actor.workspaceId, backupId, dto.targetDatabase);
-        return this.begin(tx, actor, subject);
+        const subject = await this.subjects.forStart(tx, actor.workspaceId, backupId, dto);
+        if (subject.live !== null) await this.checkSwap(tx, subject, dto.confirmDatabase);
+        const plan = await this.keys.plan(tx, subject, dto.sealedKey);
+        const restore = await this.insert(tx, actor, { subject, dto });
+        await this.send(tx, restore, { subject, plan });
+        await this.announce(tx, actor, restore);
+        return this.answer(subject, restore, plan);
       });
     } catch (error) {
       if (isUniqueViolation(error, 'restores_one_running')) throw alreadyRunning(dto.targetDatabase ?? 'this target');
@@ -45,69 +51,77 @@ export class RestoreStart {
     }
   }
 
-  private async begin(tx: Tx, actor: Actor, subject: RestoreSubject): Promise<RestoreAnswer> {
+  /** Nothing is done before the person has typed the name, and never two towards one live database. */
+  private async checkSwap(tx: Tx, { database, live }: RestoreSubject, typed: string | undefined): Promise<void> {
+    checkConfirmation(typed, live ?? '');
+    await this.databases.lock(tx, database.workspaceId, database.id);
+    await assertNoSwapAhead(tx, database.id, live ?? '');
+  }
+
+  private async insert(
+    tx: Tx,
+    actor: Actor,
+    { subject, dto }: { readonly subject: RestoreSubject; readonly dto: RestoreDto },
+  ): Promise<RestoreRow> {
     const { backup, database, agent, target, timeLimitMinutes } = subject;
-    const restoreId = newId();
-    const commandId = newId();
-    const resource = restoreResource(database.id, target);
-    const fence = await this.claim(tx, subject, restoreId);
-    const ids = { workspaceId: actor.workspaceId, backupId: backup.id, databaseId: database.id, agentId: agent.id };
+    const id = newId();
+    const fence = await this.commands.claim(tx, subject, id);
     await insertRestore(tx, {
-      ...ids,
-      id: restoreId,
-      commandId,
+      id,
+      workspaceId: actor.workspaceId,
+      backupId: backup.id,
+      databaseId: backup.databaseId,
+      targetDatabaseId: database.id === backup.databaseId ? null : database.id,
+      agentId: agent.id,
+      commandId: newId(),
       fence,
       targetDatabase: target,
+      mode: subject.mode,
+      liveDatabase: subject.live,
+      selection: subject.selection,
+      parallelism: dto.parallelism ?? ANY_PARALLELISM,
+      drainSeconds: dto.drainSeconds ?? DRAIN_SECONDS,
+      undoHours: dto.undoHours ?? UNDO_HOURS,
       status: 'running',
       requestedBy: actor.userId,
       startedAt: () => 'clock_timestamp()',
       deadlineAt: () => `clock_timestamp() + interval '${timeLimitMinutes} minutes'`,
     });
-    const payload: RestorePayload = {
-      restoreId,
-      backup: locationOf(backup),
-      links: subject.links,
-      agentPath: null,
-      keyRef: null,
-      signedBy: null,
-      selection: [],
-      parallelism: 1,
-      connection: connectionOf(database),
-      targetDatabase: target,
-      timeLimitMs: timeLimitMinutes * 60_000,
-    };
-    const sealed = database.password === null ? [] : [database.password];
-    const { workspaceId, agentId } = ids;
-    const command = { id: commandId, workspaceId, agentId, type: 'restore:execute' as const, resource, fence, payload, sealed };
-    await this.outbox.enqueue(tx, { ...command, expiresInMs: this.config.leaseMs });
+    return getRestore(tx, actor.workspaceId, id);
+  }
+
+  private async send(
+    tx: Tx,
+    restore: RestoreRow,
+    { subject, plan }: { readonly subject: RestoreSubject; readonly plan: KeyPlan },
+  ): Promise<void> {
+    if (plan.kind !== 'handover') return this.commands.send(tx, restore, plan.kind === 'own' ? null : plan.key);
+    const { backup, links, agent: receiver } = subject;
+    const handover = { resource: keyResource(restore.id), fence: restore.fence, maker: plan.maker, receiver, backup, links };
+    await this.keys.ask(tx, handover);
+    const detail = `The agent on ${plan.maker.deviceName} is asked to hand its key to the agent on ${receiver.deviceName}.`;
+    await this.settlement.note(tx, restore, HANDOVER_STEP, detail);
+  }
+
+  private async announce(tx: Tx, actor: Actor, restore: RestoreRow): Promise<void> {
+    const { id, backupId, workspaceId, targetDatabase, mode } = restore;
     await this.audit.record(tx, {
       workspaceId,
       actor,
       action: 'restore.started',
       targetType: 'restore',
-      targetId: restoreId,
-      detail: { backupId: backup.id, targetDatabase: target },
+      targetId: id,
+      detail: { backupId, targetDatabase, mode, agentId: restore.agentId },
     });
-    this.settlement.announce(tx, { id: restoreId, backupId: backup.id, workspaceId }, 'running');
-    return {
-      success: true,
-      status: 'sent_to_agent',
-      message: `The restore into "${target}" was handed to the agent on ${agent.deviceName}.`,
-      restoreHistoryId: restoreId,
-    };
+    this.settlement.announce(tx, { id, backupId, workspaceId }, 'running');
   }
 
-  private claim(tx: Tx, { database, agent, target }: RestoreSubject, operationId: string): Promise<number> {
-    return this.leases
-      .acquire(tx, {
-        resource: restoreResource(database.id, target),
-        workspaceId: database.workspaceId,
-        holder: agent.id,
-        operationId,
-        ttlMs: this.config.leaseMs,
-      })
-      .catch((error: unknown) => {
-        throw error instanceof AppError && error.code === 'ALREADY_RUNNING' ? alreadyRunning(target) : error;
-      });
+  private answer({ agent, target, live }: RestoreSubject, restore: RestoreRow, plan: KeyPlan): RestoreAnswer {
+    const then = live === null ? '' : ` It takes the place of "${live}" once every table is proved equal.`;
+    const message =
+      plan.kind === 'handover'
+        ? `The agent on ${plan.maker.deviceName} is asked for the key; then the restore into "${target}" goes to the agent on ${agent.deviceName}.`
+        : `The restore into "${target}" was handed to the agent on ${agent.deviceName}.`;
+    return { success: true, status: 'sent_to_agent', message: message + then, restoreHistoryId: restore.id };
   }
 }

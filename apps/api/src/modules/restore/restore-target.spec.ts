@@ -1,5 +1,5 @@
 import { AppError } from '@rahatback/contracts';
-import { MAX_NAME_BYTES, checkTarget, defaultTarget } from './restore-target.js';
+import { MAX_NAME_BYTES, checkConfirmation, checkTarget, defaultTarget, retiredName } from './restore-target.js';
 
 const at = new Date('2026-03-04T05:06:07Z');
 
@@ -28,6 +28,22 @@ describe('restore target', () => {
   it('keeps an emoji whole or leaves it out', () => {
     const target = defaultTarget('🐘'.repeat(15), at);
     expect([...target].filter((character) => character === '🐘')).toHaveLength(9);
+  });
+
+  it('names the database that a swap retires, cut in the same way', () => {
+    expect(retiredName('shop', at)).toBe('shop_before_20260304050607');
+    const long = retiredName('ş'.repeat(31), at);
+    expect(Buffer.byteLength(long)).toBeLessThanOrEqual(MAX_NAME_BYTES);
+    expect(long).toMatch(/^ş+_before_20260304050607$/);
+  });
+
+  it('is confirmed by the exact name only, and the refusal says what to type', () => {
+    expect(codeOf(() => checkConfirmation('shop', 'shop'))).toBe('none');
+    for (const typed of ['Shop', 'shop ', '', undefined]) {
+      expect(() => checkConfirmation(typed, 'shop')).toThrow(
+        expect.objectContaining({ code: 'CONFIRMATION_MISMATCH', message: expect.stringContaining('"shop"') }),
+      );
+    }
   });
 
   it('is never the live database, and never longer than PostgreSQL keeps', () => {

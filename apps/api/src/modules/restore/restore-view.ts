@@ -1,8 +1,10 @@
 import type { RestoreView } from '@rahatback/contracts';
+import { isSwapBusy } from './swap-states.js';
 import type { RestoreRow } from './restore.entity.js';
 
 export const toRestoreView = (restore: RestoreRow, agentOnline: boolean): RestoreView => {
   const running = restore.status === 'running';
+  const isAtWork = running || isSwapBusy(restore.swapState);
   return {
     id: restore.id,
     backupId: restore.backupId,
@@ -12,7 +14,7 @@ export const toRestoreView = (restore: RestoreRow, agentOnline: boolean): Restor
     mode: restore.mode,
     selection: restore.selection,
     status: restore.status,
-    connection: running ? (agentOnline ? 'connected' : 'lost') : null,
+    connection: isAtWork ? (agentOnline ? 'connected' : 'lost') : null,
     startedAt: restore.startedAt.toISOString(),
     completedAt: restore.completedAt?.toISOString() ?? null,
     durationMs: restore.completedAt === null ? null : restore.completedAt.getTime() - restore.startedAt.getTime(),
@@ -20,6 +22,7 @@ export const toRestoreView = (restore: RestoreRow, agentOnline: boolean): Restor
     tablesTotal: restore.tablesTotal,
     tablesEqual: restore.tablesEqual,
     tables: restore.tables,
+    liveDatabase: restore.liveDatabase,
     swapState: restore.swapState,
     retiredDatabase: restore.retiredDatabase,
     undoUntil: restore.undoUntil?.toISOString() ?? null,

@@ -3,7 +3,7 @@ import { Database, type Tx } from '../../platform/database/database.js';
 import { LeaseService } from '../agents/index.js';
 import { OneAtATime } from '../backups/index.js';
 import { RestoreSettlement } from './restore-settlement.service.js';
-import { findLostRestores, restoreResource, tryLockRestore } from './restore.repository.js';
+import { findLostRestores, restoreResourceOf, tryLockRestore } from './restore.repository.js';
 
 const BATCH = 100;
 
@@ -43,7 +43,7 @@ export class RestoreWatchdog {
       await this.settlement.fail(tx, restore, { code: 'TIME_LIMIT', message, tellAgent: true });
       return;
     }
-    if (await this.leases.holds(tx, restoreResource(restore.databaseId, restore.targetDatabase), restore.fence)) return;
+    if (await this.leases.holds(tx, restoreResourceOf(restore), restore.fence)) return;
     const message =
       'The agent was out of touch for too long, so the restore was given up. Look at the agent, then restore again.';
     await this.settlement.fail(tx, restore, { code: 'LEASE_EXPIRED', message });

@@ -1,21 +1,44 @@
 import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
-import type { Page, RestoreAnswer, RestoreView } from '@rahatback/contracts';
-import { PageQueryDto, RestoreDto } from '@rahatback/contracts';
+import type { BackupKeysView, Page, PreflightAnswer, RestoreAnswer, RestoreView } from '@rahatback/contracts';
+import { BackupKeysQueryDto, ConfirmDatabaseDto, PageQueryDto, RestoreDto, RestoreTargetDto } from '@rahatback/contracts';
 import type { Actor } from '../../platform/http/actor.js';
-import { CurrentActor, IdParam } from '../../platform/http/decorators.js';
+import { CurrentActor, IdParam, Roles } from '../../platform/http/decorators.js';
+import { FreshLogin } from '../../platform/http/step-up.guard.js';
+import { BackupKeys } from './backup-keys.service.js';
+import { Preflight } from './preflight.service.js';
 import { RestoreHistory } from './restore-history.service.js';
 import { RestoreStart } from './restore-start.service.js';
+import { Swaps } from './swaps.service.js';
+
+/** Who is not an owner types the password again before a database changes hands. */
+const OWNERS_MAY = { except: ['owner'] } as const;
 
 @Controller('v1')
 export class RestoreController {
   constructor(
     private readonly starting: RestoreStart,
+    private readonly preflights: Preflight,
     private readonly history: RestoreHistory,
+    private readonly swaps: Swaps,
+    private readonly keys: BackupKeys,
   ) {}
 
   @Post('backups/history/:id/restore')
+  @FreshLogin(OWNERS_MAY)
   start(@CurrentActor() actor: Actor, @IdParam() id: string, @Body() dto: RestoreDto): Promise<RestoreAnswer> {
     return this.starting.start(actor, id, dto);
+  }
+
+  @Post('backups/history/:id/restore/preflight')
+  @HttpCode(200)
+  preflight(@CurrentActor() actor: Actor, @IdParam() id: string, @Body() dto: RestoreTargetDto): Promise<PreflightAnswer> {
+    return this.preflights.run(actor, id, dto);
+  }
+
+  @Get('backups/history/:id/keys')
+  @Roles('owner', 'admin', 'operator')
+  keysFile(@CurrentActor() actor: Actor, @IdParam() id: string, @Query() query: BackupKeysQueryDto): Promise<BackupKeysView> {
+    return this.keys.read(actor, id, query);
   }
 
   @Get('restores')
@@ -32,5 +55,26 @@ export class RestoreController {
   @HttpCode(200)
   cancel(@CurrentActor() actor: Actor, @IdParam() id: string): Promise<RestoreView> {
     return this.history.cancel(actor, id);
+  }
+
+  @Post('restores/:id/swap')
+  @HttpCode(200)
+  @FreshLogin(OWNERS_MAY)
+  swap(@CurrentActor() actor: Actor, @IdParam() id: string, @Body() dto: ConfirmDatabaseDto): Promise<RestoreView> {
+    return this.swaps.swap(actor, id, dto.confirmDatabase);
+  }
+
+  @Post('restores/:id/undo')
+  @HttpCode(200)
+  @FreshLogin(OWNERS_MAY)
+  undo(@CurrentActor() actor: Actor, @IdParam() id: string, @Body() dto: ConfirmDatabaseDto): Promise<RestoreView> {
+    return this.swaps.undo(actor, id, dto.confirmDatabase);
+  }
+
+  @Post('restores/:id/discard')
+  @HttpCode(200)
+  @FreshLogin(OWNERS_MAY)
+  discard(@CurrentActor() actor: Actor, @IdParam() id: string, @Body() dto: ConfirmDatabaseDto): Promise<RestoreView> {
+    return this.swaps.discard(actor, id, dto.confirmDatabase);
   }
 }

@@ -15,7 +15,17 @@ const DB_NOW = (): string => 'clock_timestamp()';
 const notFound = (): AppError =>
   new AppError('NOT_FOUND', 'There is no such restore in this workspace. Look at the list of restores.');
 
+/** The database whose server takes the copy. */
+export const targetIdOf = ({ targetDatabaseId, databaseId }: Pick<RestoreRow, 'targetDatabaseId' | 'databaseId'>): string =>
+  targetDatabaseId ?? databaseId;
+
+/** Of the command that asks another agent for the key. */
+export const keyResource = (restoreId: string): string => `rewrap:${restoreId}`;
+
 export const restoreResource = (databaseId: string, target: string): string => `restore:${databaseId}/${target}`;
+
+export const restoreResourceOf = (restore: Pick<RestoreRow, 'targetDatabaseId' | 'databaseId' | 'targetDatabase'>): string =>
+  restoreResource(targetIdOf(restore), restore.targetDatabase);
 
 export const getRestore = async (tx: Tx, workspaceId: string, id: string): Promise<RestoreRow> => {
   const restore = await tx.findOneBy(RestoreRow, { id, workspaceId });
@@ -28,6 +38,10 @@ export const lockRestore = async (tx: Tx, workspaceId: string, id: string): Prom
   if (restore === null) throw notFound();
   return restore;
 };
+
+/** Waits; null when there is none. */
+export const lockRestoreById = (tx: Tx, id: string): Promise<RestoreRow | null> =>
+  tx.findOne(RestoreRow, { where: { id }, lock: { mode: 'pessimistic_write' } });
 
 /** Null when another process is at it. */
 export const tryLockRestore = (tx: Tx, id: string): Promise<RestoreRow | null> =>
@@ -90,7 +104,7 @@ export const countRestores = async (tx: Tx, workspaceId: string, limit: number):
 export const findLostRestores = (tx: Tx, limit: number): Promise<{ id: string; workspaceId: string; late: boolean }[]> =>
   tx.query<{ id: string; workspaceId: string; late: boolean }[]>(
     `SELECT r.id, r.workspace_id AS "workspaceId", r.deadline_at < clock_timestamp() AS late FROM restores r
-     LEFT JOIN leases l ON l.resource = 'restore:' || r.database_id || '/' || r.target_database AND l.fence = r.fence
+     LEFT JOIN leases l ON l.resource = 'restore:' || coalesce(r.target_database_id, r.database_id) || '/' || r.target_database AND l.fence = r.fence
        AND l.holder IS NOT NULL AND l.expires_at >= clock_timestamp()
      WHERE r.status = 'running' AND (l.resource IS NULL OR r.deadline_at < clock_timestamp())
      ORDER BY r.started_at LIMIT $1`,

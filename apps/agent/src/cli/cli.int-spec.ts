@@ -136,9 +136,32 @@ describe('the command line', () => {
         deletes: false,
         restoreOverLive: true,
         upgrades: false,
+        storageFolders: [],
+        exportFolder: null,
       });
       await runAgent(home, ['policy', 'deny-restore-over-live']);
       expect((await runAgent(home, ['policy', 'show'])).stdout).toMatch(/denied\s+restore-over-live/);
+    });
+
+    it('lets backups and exports go to folders that exist, and takes them back', async () => {
+      const shown = async () =>
+        JSON.parse((await runAgent(home, ['policy', 'show', '--json'])).stdout) as Record<string, unknown>;
+      expect((await runAgent(home, ['policy', 'allow-folder', `${dir.path}/`])).code).toBe(0);
+      expect((await runAgent(home, ['policy', 'allow-folder', dir.path])).stdout).toContain(`backups may stand in ${dir.path}`);
+      expect((await runAgent(home, ['policy', 'export-folder', dir.path])).code).toBe(0);
+      expect(await shown()).toMatchObject({ storageFolders: [dir.path], exportFolder: dir.path });
+      for (const args of [
+        ['allow-folder', 'relative'],
+        ['allow-folder', join(dir.path, 'nowhere')],
+        ['deny-folder', '/mnt/other'],
+        ['export-folder', 'relative'],
+      ]) {
+        const { code, stderr } = await runAgent(home, ['policy', ...args]);
+        expect([code, stderr]).toEqual([1, expect.stringContaining('VALIDATION')]);
+      }
+      expect((await runAgent(home, ['policy', 'deny-folder', dir.path])).code).toBe(0);
+      expect((await runAgent(home, ['policy', 'export-folder'])).code).toBe(0);
+      expect(await shown()).toMatchObject({ storageFolders: [], exportFolder: null });
     });
 
     it('makes a kit that reads back, and writes over nothing', async () => {

@@ -70,7 +70,13 @@ describe('the daemon against a server', () => {
       parts: {
         tools: async () => [{ name: 'pg_dump', version: '15.1', path: '/bin' }],
         executors: () => executors,
-        interrupted: () => ({ killChild: () => false, dropStaging: async () => undefined, isRestored: async () => false }),
+        interrupted: () => ({
+          killChild: () => false,
+          dropStaging: async () => undefined,
+          reopen: async () => undefined,
+          isRestored: async () => false,
+          settleFiles: async () => null,
+        }),
         maxReconnectDelayMs: 200,
       },
     });

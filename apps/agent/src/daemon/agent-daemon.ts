@@ -10,7 +10,7 @@ import { ServerClock } from '../connection/server-clock.js';
 import { ServerLink, type LinkHandlers, type LinkReport } from '../connection/server-link.js';
 import { ServerRequests } from '../connection/server-requests.js';
 import { CommandJournal } from '../journal/command-journal.js';
-import { isEnded, type CommandEntry } from '../journal/journal-state.js';
+import { isEnded, isRepeatable, type CommandEntry } from '../journal/journal-state.js';
 import type { AgentLog } from '../log.js';
 import type { AgentHome } from '../state/agent-home.js';
 import { removeTemporaries } from '../state/atomic-file.js';
@@ -36,7 +36,7 @@ export interface DaemonParts {
   readonly interrupted: (parts: {
     identity: AgentIdentity;
     keys: AgentKeys;
-  }) => Pick<InterruptedWork, 'killChild' | 'dropStaging' | 'isRestored'>;
+  }) => Pick<InterruptedWork, 'killChild' | 'dropStaging' | 'reopen' | 'isRestored' | 'settleFiles'>;
   /** Longest pause between two attempts to reconnect. */
   readonly maxReconnectDelayMs?: number;
 }
@@ -178,7 +178,9 @@ export class AgentDaemon {
     this.resumable = [];
     for (const { id } of resumable) {
       const entry = journal.get(id);
-      if (entry?.state === 'accepted') await this.#intake.resume(entry);
+      if (entry === undefined) continue;
+      const isAgain = entry.state === 'running' && isRepeatable(entry.type);
+      if (entry.state === 'accepted' || isAgain) await this.#intake.resume(entry);
     }
     this.#outbox.flush();
     this.#findTools().catch((error: unknown) => options.log.warn({ err: error }, 'The client tools could not be looked for'));

@@ -3,23 +3,25 @@ import { IndexCache, killLeftover, postgresEngine, type DatabaseEngine } from '@
 import type { ToolVersion } from '@rahatback/contracts';
 import type { AgentConfig } from '../config/agent-config.js';
 import { backupExecutor } from '../executors/backup.executor.js';
+import { backupDeleteExecutor } from '../executors/backup-delete.executor.js';
+import { backupExportExecutor } from '../executors/backup-export.executor.js';
 import { databaseTestExecutor } from '../executors/database-test.executor.js';
 import { dropStagingOf, isRestoredBy } from '../executors/drop-staging.js';
 import type { ExecutorParts } from '../executors/executor-parts.js';
 import { keysRewrapExecutor } from '../executors/keys-rewrap.executor.js';
+import { discardExecutor } from '../executors/restore-discard.executor.js';
+import { reopenAfterSwapOf } from '../executors/restore-swap-reopen.js';
+import { swapExecutor, undoExecutor } from '../executors/restore-swap.executor.js';
 import { restoreExecutor } from '../executors/restore.executor.js';
 import type { AgentLog } from '../log.js';
 import type { AgentHome } from '../state/agent-home.js';
+import { settleFilesOf } from '../storage/settle-files.js';
 import type { DaemonParts } from './agent-daemon.js';
 
 const PROGRAMS = ['pg_dump', 'psql'] as const;
 
 /** The daemon as it runs at a customer's. Tools are looked for at each use, so that an upgrade of them needs no restart. */
-export function productionParts(
-  config: Pick<AgentConfig, 'toolDirs' | 'path'>,
-  home: AgentHome,
-  log: AgentLog,
-): DaemonParts {
+export function productionParts(config: Pick<AgentConfig, 'toolDirs' | 'path'>, home: AgentHome, log: AgentLog): DaemonParts {
   const search = { extraFolders: config.toolDirs, path: config.path };
   const indexes = new IndexCache(join(home.cacheDir, 'indexes'));
   const find: ExecutorParts['tools'] = (engine: DatabaseEngine) => engine.findTools(search);
@@ -35,12 +37,19 @@ export function productionParts(
         'database:test': databaseTestExecutor(parts),
         'job:execute': backupExecutor(parts),
         'restore:execute': restoreExecutor(parts),
+        'restore:swap': swapExecutor(parts),
+        'restore:undo': undoExecutor(parts),
+        'restore:discard': discardExecutor(parts),
+        'backup:delete': backupDeleteExecutor(parts),
+        'backup:export': backupExportExecutor(parts),
         'keys:rewrap': keysRewrapExecutor(parts),
       };
     },
     interrupted: ({ identity, keys }) => ({
       killChild: killLeftover,
       isRestored: (entry) => isRestoredBy(entry, { identity, keys, log }),
+      settleFiles: (entry) => settleFilesOf(entry, { home, identity, log }),
+      reopen: (entry) => reopenAfterSwapOf(entry, { identity, keys, log }),
       dropStaging: (entry) => dropStagingOf(entry, { identity, keys, log }),
     }),
   };

@@ -2,7 +2,7 @@ import type { CommandEnvelope } from '@rahatback/contracts';
 import { AppError } from '@rahatback/contracts';
 import { failureResult } from '../commands/executor.js';
 import type { CommandJournal } from '../journal/command-journal.js';
-import type { ChildProcess, RecordedResult } from '../journal/journal-record.js';
+import type { ChildProcess, RecordedResult, ResultEvent } from '../journal/journal-record.js';
 import { isEnded, isRepeatable, type CommandEntry } from '../journal/journal-state.js';
 import type { AgentLog } from '../log.js';
 
@@ -13,8 +13,14 @@ export interface InterruptedWork {
   readonly killChild: (child: ChildProcess) => boolean;
   /** Whether the database of a restore that was compared before the crash stands under its name. Must not throw for a server that is away. */
   readonly isRestored: (entry: CommandEntry) => Promise<boolean>;
+  /**
+   * What a command left on this agent's own disk: kept when it got its name, with the event to send the prepared report as, else removed. Must not throw.
+   */
+  readonly settleFiles: (entry: CommandEntry) => Promise<ResultEvent | null>;
   /** Removes what a crashed restore left in the database server. Must not throw for a server that is away. */
   readonly dropStaging: (entry: CommandEntry) => Promise<void>;
+  /** Gives connections back that an interrupted swap had blocked. Must not throw for a server that is away. */
+  readonly reopen: (entry: CommandEntry) => Promise<void>;
 }
 
 const restarted = (): AppError =>
@@ -33,9 +39,18 @@ async function settleRunning(entry: CommandEntry, work: InterruptedWork): Promis
     work.log.info({ commandId: entry.id, killed }, 'A backup had been published before the restart: it is reported as completed');
     return;
   }
-  if (entry.prepared !== null && (await work.isRestored(entry))) {
+  if (entry.prepared !== null && entry.type === 'restore:execute' && (await work.isRestored(entry))) {
     await work.journal.ended(entry.id, 'succeeded', { event: 'restore:completed', message: entry.prepared });
     work.log.info({ commandId: entry.id, killed }, 'A restore had got its name before the restart: it is reported as completed');
+    return;
+  }
+  const event = await work.settleFiles(entry);
+  if (entry.prepared !== null && event !== null) {
+    await work.journal.ended(entry.id, 'succeeded', { event, message: entry.prepared });
+    work.log.info(
+      { commandId: entry.id, killed },
+      'Its files had got their names before the restart: it is reported as completed',
+    );
     return;
   }
   if (entry.type === 'restore:execute') await work.dropStaging(entry);
@@ -61,8 +76,8 @@ export async function settleInterrupted(work: InterruptedWork): Promise<CommandE
     if (isCancel(entry)) {
       await work.journal.ended(entry.id, 'succeeded', null);
       await work.journal.confirmed(entry.id);
-    } else if (entry.state === 'running' && !isRepeatable(entry.type)) {
-      await settleRunning(entry, work);
+    } else if (entry.state === 'running') {
+      await (isRepeatable(entry.type) ? work.reopen(entry) : settleRunning(entry, work));
     }
   }
   return open.filter((entry) => !isCancel(entry) && (entry.state === 'accepted' || isRepeatable(entry.type)));

@@ -9,11 +9,12 @@ import {
   type LoadedChain,
 } from '@rahatback/backup-core';
 import type { BackupCompletedReport, BackupPayload } from '@rahatback/contracts';
-import { SignedUrlSink, type UploadPoint } from '@rahatback/storage/agent';
+import { SignedUrlSink, type BackupSink, type UploadPoint } from '@rahatback/storage/agent';
 import { failureOutcome, reportBase, type Execution, type Executor, type Outcome } from '../commands/executor.js';
 import { agentCrashPoint } from '../crash-points.js';
 import { AGENT_VERSION } from '../version.js';
 import { childRecorder, engineOf, openerOf, ownBackups, type ExecutorParts } from './executor-parts.js';
+import { AgentFolderSink } from '../storage/agent-folder-sink.js';
 import { throttledProgress } from './progress.js';
 import { RunRecord } from './run-record.js';
 import { openPassword, openSecret } from './sealed-secrets.js';
@@ -80,7 +81,7 @@ function startReport(
   };
 }
 
-/** `job:execute`: one backup of one database to the place that the server signs URLs for. */
+/** `job:execute`: one backup of one database, to this agent's own disk or to the place that the server signs URLs for. */
 export const backupExecutor =
   (parts: ExecutorParts): Executor<'job:execute'> =>
   async (run) => {
@@ -123,12 +124,12 @@ async function runWithKeys(parts: ExecutorParts, run: BackupRun, { record, base,
     steps: record.steps,
     logTail,
   });
-  const onPublished = async (object: string, sha256: string): Promise<void> => {
-    if (object !== MANIFEST_OBJECT) return;
+  const onPublished = async (sha256: string): Promise<void> => {
     storedSha256 = sha256;
     await run.recordPublished({ ...completed(sha256, '') });
   };
-  const sink = new SignedUrlSink(uploadControl({ requests: parts.requests, report, signal, onPublished }), { signal, onPoint });
+  const onAccepted = (sha256: string): Promise<void> => run.recordPrepared({ ...completed(sha256, '') });
+  const { sink, close } = await openSink(parts, run, { onAccepted, onPublished });
   try {
     const result = await runBackup({
       engine,
@@ -150,8 +151,32 @@ async function runWithKeys(parts: ExecutorParts, run: BackupRun, { record, base,
     const message = completed(storedSha256 ?? result.manifestSha256, result.logTail);
     return { state: 'succeeded', result: { event: 'backup:completed', message: { ...message } } };
   } finally {
-    sink.close();
+    close();
   }
+}
+
+interface Publishing {
+  readonly onAccepted: (manifestSha256: string) => Promise<void>;
+  readonly onPublished: (manifestSha256: string) => Promise<void>;
+}
+
+/** Where the objects go: this agent's own disk, or the place that the server signs URLs for. */
+async function openSink(
+  { home, requests }: ExecutorParts,
+  { command, signal }: BackupRun,
+  { onAccepted, onPublished }: Publishing,
+): Promise<{ sink: BackupSink; close: () => void }> {
+  const { agentPath, location } = command.payload;
+  const calls = { requests, report: reportBase(command), signal };
+  if (agentPath !== null) {
+    const sink = await AgentFolderSink.open({ ...calls, home, agentPath, location, onAccepted, onPublished });
+    return { sink, close: () => undefined };
+  }
+  const manifestOnly = async (object: string, sha256: string): Promise<void> => {
+    if (object === MANIFEST_OBJECT) await onPublished(sha256);
+  };
+  const sink = new SignedUrlSink(uploadControl({ ...calls, onPublished: manifestOnly }), { signal, onPoint });
+  return { sink, close: () => sink.close() };
 }
 
 /** The sink's points are those of the pipeline; one of them has had its own name in the agent. */

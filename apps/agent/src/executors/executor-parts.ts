@@ -18,6 +18,7 @@ import type { AgentHome } from '../state/agent-home.js';
 import type { AgentIdentity, AgentKeys } from '../state/identity.store.js';
 import { assertTrusted } from '../state/trusted-agents.js';
 import { openSecret } from './sealed-secrets.js';
+import { agentFolderSource } from '../storage/agent-folder.js';
 import { downloadControl } from './transfer-control.js';
 
 /** What every executor works with. */
@@ -98,14 +99,9 @@ interface Opened {
 /** Where one attempt stands: a folder on this machine, or the server's signed URLs. */
 function placeOf(parts: ExecutorParts, command: CommandEnvelope, location: BackupLocation, signal: AbortSignal): Opened {
   const { agentPath } = readingOf(command);
-  if (agentPath !== null) return { source: folderOf(agentPath, location) };
+  if (agentPath !== null) return { source: agentFolderSource(parts.home, agentPath, location) };
   const source = new SignedUrlSource(downloadControl(parts.requests, reportBase(command), { location, signal }), { signal });
   return { source, close: () => source.close() };
-}
-
-/** The attempt's folder on this agent's own disk. */
-function folderOf(agentPath: string, { backupId }: BackupLocation): BackupSource {
-  throw new AppError('COMMAND_REFUSED', `Backup ${backupId} is in ${agentPath}, which this agent cannot read yet: upgrade it.`);
 }
 
 /**

@@ -16,6 +16,10 @@ export class AgentHome {
   readonly lockFile: string;
   /** Copies that may be deleted at any time. */
   readonly cacheDir: string;
+  /** Backups of jobs whose storagePath is relative. */
+  readonly backupsDir: string;
+  /** Plain dumps, unless the policy names another folder. */
+  readonly exportsDir: string;
 
   constructor(readonly path: string) {
     this.identityFile = join(path, 'identity.json');
@@ -29,6 +33,8 @@ export class AgentHome {
     this.journalFile = join(path, 'journal.log');
     this.lockFile = join(path, 'daemon.lock');
     this.cacheDir = join(path, 'cache');
+    this.backupsDir = join(path, 'backups');
+    this.exportsDir = join(path, 'exports');
   }
 
   /**

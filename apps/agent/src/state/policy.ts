@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises';
+import { isAbsolute, normalize } from 'node:path';
 import { AppError } from '@rahatback/contracts';
 import type { AgentHome } from './agent-home.js';
 import { readJson, writeJsonAtomic } from './atomic-file.js';
@@ -9,12 +11,25 @@ export interface AgentPolicy {
   readonly deletes: boolean;
   readonly restoreOverLive: boolean;
   readonly upgrades: boolean;
+  /** Absolute folders, besides the agent's own, that backups may be written to, read from and deleted in. */
+  readonly storageFolders: readonly string[];
+  /** Absolute; null for the agent's own. */
+  readonly exportFolder: string | null;
 }
 
-export const DEFAULT_POLICY: AgentPolicy = { newDestinations: true, deletes: true, restoreOverLive: false, upgrades: false };
+export type PolicySwitch = Exclude<keyof AgentPolicy, 'storageFolders' | 'exportFolder'>;
+
+export const DEFAULT_POLICY: AgentPolicy = {
+  newDestinations: true,
+  deletes: true,
+  restoreOverLive: false,
+  upgrades: false,
+  storageFolders: [],
+  exportFolder: null,
+};
 
 export interface PolicyRule {
-  readonly key: keyof AgentPolicy;
+  readonly key: PolicySwitch;
   /** As the CLI spells it: `allow-<name>`, `deny-<name>`. */
   readonly name: string;
   readonly meaning: string;
@@ -31,11 +46,14 @@ export const POLICY_RULES: readonly PolicyRule[] = [
  * The policy as it stands in the file now; read at every use, so a change needs no restart. No file means the default.
  * @throws AppError DATA_CORRUPT when a rule is not true or false: a half-read policy must allow nothing
  */
-export async function readPolicy(home: AgentHome): Promise<AgentPolicy> {
+export async function readPolicy(home: Pick<AgentHome, 'policyFile'>): Promise<AgentPolicy> {
   const found = await readJson(home.policyFile);
   if (found === undefined) return DEFAULT_POLICY;
   const object = objectOf(found, home.policyFile);
-  const policy: Record<keyof AgentPolicy, boolean> = { ...DEFAULT_POLICY };
+  const { storageFolders = [], exportFolder = null } = object;
+  if (!Array.isArray(storageFolders) || !storageFolders.every(isFolder)) throw damaged(home.policyFile, 'storageFolders');
+  if (exportFolder !== null && !isFolder(exportFolder)) throw damaged(home.policyFile, 'exportFolder');
+  const policy: { -readonly [K in keyof AgentPolicy]: AgentPolicy[K] } = { ...DEFAULT_POLICY, storageFolders, exportFolder };
   for (const { key } of POLICY_RULES) {
     const value = object[key];
     if (value === undefined) continue;
@@ -45,18 +63,54 @@ export async function readPolicy(home: AgentHome): Promise<AgentPolicy> {
   return policy;
 }
 
+const isFolder = (value: unknown): value is string => typeof value === 'string' && isAbsolute(value);
+
 /** Writes the default where there is none yet. May run twice. */
 export async function ensurePolicy(home: AgentHome): Promise<void> {
   if ((await readJson(home.policyFile)) === undefined) await writeJsonAtomic(home.policyFile, DEFAULT_POLICY);
 }
 
-export async function setPolicyRule(home: AgentHome, key: keyof AgentPolicy, allowed: boolean): Promise<AgentPolicy> {
-  const policy = { ...(await readPolicy(home)), [key]: allowed };
+export const setPolicyRule = (home: AgentHome, key: PolicySwitch, allowed: boolean): Promise<AgentPolicy> =>
+  changePolicy(home, () => ({ [key]: allowed }));
+
+/** Lets backups go to a folder and everything below it. @throws AppError VALIDATION unless it is an absolute path of a folder that exists */
+export async function allowFolder(home: AgentHome, path: string): Promise<AgentPolicy> {
+  const folder = await existingFolder(path);
+  return changePolicy(home, ({ storageFolders }) => ({ storageFolders: [...new Set([...storageFolders, folder])] }));
+}
+
+/** What stands there stays, and cannot be read through the server until the folder is allowed again. @throws AppError VALIDATION when it was not allowed */
+export async function denyFolder(home: AgentHome, path: string): Promise<AgentPolicy> {
+  const folder = normalize(path).replace(/(?<=.)[/\\]$/, '');
+  return changePolicy(home, ({ storageFolders }) => {
+    if (storageFolders.includes(folder)) return { storageFolders: storageFolders.filter((known) => known !== folder) };
+    throw new AppError('VALIDATION', `${path} is not among the allowed folders: look at "rahatback-agent policy show".`);
+  });
+}
+
+/** Where exports go; null for the agent's own folder. @throws AppError VALIDATION as `allowFolder` */
+export async function setExportFolder(home: AgentHome, path: string | null): Promise<AgentPolicy> {
+  const exportFolder = path === null ? null : await existingFolder(path);
+  return changePolicy(home, () => ({ exportFolder }));
+}
+
+async function changePolicy(home: AgentHome, change: (policy: AgentPolicy) => Partial<AgentPolicy>): Promise<AgentPolicy> {
+  const before = await readPolicy(home);
+  const policy = { ...before, ...change(before) };
   await writeJsonAtomic(home.policyFile, policy);
   return policy;
 }
 
-export const policyRefusal = (key: keyof AgentPolicy): AppError => {
+async function existingFolder(path: string): Promise<string> {
+  const found = isAbsolute(path) ? await stat(path).catch(() => null) : null;
+  if (found?.isDirectory() === true) return normalize(path).replace(/(?<=.)[/\\]$/, '');
+  throw new AppError(
+    'VALIDATION',
+    `${path} must be the absolute path of a folder that exists. Make the folder, or mount the disk.`,
+  );
+}
+
+export const policyRefusal = (key: PolicySwitch): AppError => {
   const rule = POLICY_RULES.find((known) => known.key === key);
   const name = rule?.name ?? key;
   return new AppError(

@@ -29,14 +29,28 @@ export interface AttemptEnd {
   readonly logTail?: string;
 }
 
+/** The server's own step of an attempt: why it is a full backup although its job asks for less. */
+export const PLAN_STEP = 'full backup';
+
+/** What the agent says follows what the server has decided, and does not take its place. */
+const afterPlan = (steps: readonly AttemptStep[] | undefined) => ({
+  change:
+    steps === undefined
+      ? {}
+      : { steps: () => `jsonb_path_query_array(steps, '$[*] ? (@.name == "${PLAN_STEP}")') || :agentSteps::jsonb` },
+  parameters: steps === undefined ? {} : { agentSteps: JSON.stringify(steps) },
+});
+
 /** Ends an attempt, once. @returns whether this call ended it */
 export const endAttempt = async (tx: Tx, ref: AttemptRef, event: AttemptEventName, end: AttemptEnd): Promise<boolean> => {
   const { from, to } = attemptMove(event);
+  const { steps, ...rest } = end;
+  const words = afterPlan(steps);
   const update = await tx
     .createQueryBuilder()
     .update(BackupAttemptRow)
-    .set({ ...(end as QueryDeepPartialEntity<BackupAttemptRow>), state: to, endedAt: DB_NOW })
-    .where('backup_id = :backupId AND fence = :fence AND state = :from', { ...ref, from })
+    .set({ ...rest, ...words.change, state: to, endedAt: DB_NOW })
+    .where('backup_id = :backupId AND fence = :fence AND state = :from', { ...ref, from, ...words.parameters })
     .execute();
   return update.affected === 1;
 };
@@ -54,11 +68,13 @@ export const acceptForAttempt = async (tx: Tx, ref: AttemptRef, accepted: Manife
 
 /** Keeps what an agent says about an attempt that has ended without its word (a cancel, the watchdog); the first word stays. */
 export const keepLateWords = async (tx: Tx, ref: AttemptRef, words: Pick<AttemptEnd, 'steps' | 'logTail'>): Promise<void> => {
+  const { steps, ...rest } = words;
+  const said = afterPlan(steps);
   await tx
     .createQueryBuilder()
     .update(BackupAttemptRow)
-    .set(words)
-    .where('backup_id = :backupId AND fence = :fence AND log_tail IS NULL', { ...ref })
+    .set({ ...rest, ...said.change })
+    .where('backup_id = :backupId AND fence = :fence AND log_tail IS NULL', { ...ref, ...said.parameters })
     .execute();
 };
 

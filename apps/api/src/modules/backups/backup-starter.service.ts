@@ -8,7 +8,7 @@ import type { Actor } from '../../platform/http/actor.js';
 import { newId } from '../../platform/ids.js';
 import { CommandOutbox, LeaseService, type AgentRow } from '../agents/index.js';
 import { AuditTrail } from '../audit/index.js';
-import { insertAttempt } from './backup-attempt.repository.js';
+import { insertAttempt, PLAN_STEP } from './backup-attempt.repository.js';
 import { planChain, type ChainPlan } from './backup-chain.js';
 import { backupPayload, backupSecrets } from './backup-command.js';
 import { BackupSignals } from './backup-signals.service.js';
@@ -64,7 +64,7 @@ export class BackupStarter {
     const attempt = { backupId, fence, workspaceId: job.workspaceId, attempt: 1, commandId, state: 'running' as const };
     await insertAttempt(tx, {
       ...attempt,
-      steps: plan.fullBecause === null ? [] : [{ name: 'full backup', at: new Date().toISOString(), detail: plan.fullBecause }],
+      steps: plan.fullBecause === null ? [] : [{ name: PLAN_STEP, at: new Date().toISOString(), detail: plan.fullBecause }],
     });
     this.database.afterCommit(tx, () => crashPoint('api.backup.after_commit'));
     const order = { backupId, fence, job, database, plan, recoveryRecipient: subject.recoveryRecipient };

@@ -1,4 +1,4 @@
-import { assertSupported, compressionOf } from './job-choices.js';
+import { assertSupported, autoVerification, compressionOf } from './job-choices.js';
 
 describe('compressionOf', () => {
   it.each([
@@ -10,6 +10,21 @@ describe('compressionOf', () => {
     ['zstd', 'zstd'],
   ] as const)('%s means %s', (choice, expected) => {
     expect(compressionOf(choice)).toBe(expected);
+  });
+});
+
+describe('autoVerification', () => {
+  const off = { autoVerifyAfterBackup: false, verificationLevel: null };
+  const full = { autoVerifyAfterBackup: true, verificationLevel: 'FULL' as const };
+  it.each([
+    [{}, off, off],
+    [{ autoVerifyAfterBackup: true }, off, { autoVerifyAfterBackup: true, verificationLevel: 'BASIC' }],
+    [{ verificationLevel: 'FULL' as const }, off, { autoVerifyAfterBackup: false, verificationLevel: 'FULL' }],
+    [{}, full, full],
+    [{ autoVerifyAfterBackup: false }, full, { autoVerifyAfterBackup: false, verificationLevel: 'FULL' }],
+    [{ verificationLevel: 'DATABASE' as const }, full, { autoVerifyAfterBackup: true, verificationLevel: 'DATABASE' }],
+  ])('%j on %j is %j', (dto, before, expected) => {
+    expect(autoVerification(dto, before)).toEqual(expected);
   });
 });
 

@@ -158,6 +158,30 @@ describe('jobs', () => {
     expect((await call('DELETE', `/v1/storages/${storage.body.id}`)).status).toBe(204);
   });
 
+  it('verify what they make when told so, at a level that is BASIC unless another is named', async () => {
+    const { body: plain } = await create();
+    expect(plain).toMatchObject({ autoVerifyAfterBackup: false, verificationLevel: null });
+    const { body } = await create({ autoVerifyAfterBackup: true, verificationLevel: 'FULL' });
+    expect(body).toMatchObject({ autoVerifyAfterBackup: true, verificationLevel: 'FULL' });
+    const changed = (changes: object) => call<JobView & ErrorBody>('PATCH', `/v1/backups/jobs/${plain.id}`, changes);
+    const basic = { autoVerifyAfterBackup: true, verificationLevel: 'BASIC' };
+    expect((await changed({ autoVerifyAfterBackup: true })).body).toEqual({ ...plain, ...basic });
+    expect((await changed({ verificationLevel: 'DATABASE' })).body).toEqual({
+      ...plain,
+      ...basic,
+      verificationLevel: 'DATABASE',
+    });
+    expect((await changed({ autoVerifyAfterBackup: false, verificationLevel: 'BASIC' })).body).toEqual({
+      ...plain,
+      autoVerifyAfterBackup: false,
+      verificationLevel: 'BASIC',
+    });
+    for (const bad of [{ verificationLevel: 'DEEP' }, { verificationLevel: 'basic' }, { autoVerifyAfterBackup: 'yes' }]) {
+      expect(await changed(bad)).toMatchObject({ status: 400, body: { code: 'VALIDATION' } });
+      expect(await create(bad)).toMatchObject({ status: 400, body: { code: 'VALIDATION' } });
+    }
+  });
+
   it('are paged, and belong to their workspace', async () => {
     const stranger = await api.register();
     const theirs = await newDatabase(stranger, await enrolledAgent(api, stranger));

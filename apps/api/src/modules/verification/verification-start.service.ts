@@ -9,6 +9,7 @@ import { newId } from '../../platform/ids.js';
 import { CommandOutbox, LeaseService } from '../agents/index.js';
 import { AuditTrail } from '../audit/index.js';
 import { locationOf, type AwaitingVerification } from '../backups/index.js';
+import { agentPathOf } from '../storages/index.js';
 import { VerificationSettlement } from './verification-settlement.service.js';
 import { VerificationSubjects, type VerificationSubject } from './verification-subjects.service.js';
 import { insertVerification, verificationResource } from './verification.repository.js';
@@ -112,7 +113,7 @@ export class VerificationStart {
       databaseType,
       backup: locationOf(backup),
       links,
-      agentPath: null,
+      agentPath: await agentPathOf(tx, backup.storageId, agent.id),
       keyRef: null,
       signedBy: null,
       timeLimitMs: timeLimitMinutes * 60_000,

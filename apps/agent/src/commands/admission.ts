@@ -70,4 +70,6 @@ export async function checkPolicy(command: CommandEnvelope, home: AgentHome, log
     const isOverLive = command.payload.targetDatabase === command.payload.connection.database;
     if (isOverLive && !(await readPolicy(home)).restoreOverLive) throw policyRefusal('restoreOverLive');
   }
+  // Its undo needs no leave: it only gives back what a swap took that had it.
+  if (isCommandOf(command, 'restore:swap') && !(await readPolicy(home)).restoreOverLive) throw policyRefusal('restoreOverLive');
 }

@@ -95,7 +95,8 @@ export class CommandIntake {
   }
 
   /**
-   * Starts what an earlier run of the agent accepted and did not begin. The frame in the journal must still be genuine and in time.
+   * Starts what an earlier run of the agent accepted and did not begin, or had begun and may do again. The frame in the journal must still be
+   * genuine. In time and allowed by the policy it need only be if it was not begun: what a swap did before must be found out and told.
    * Call it once the server has said which commands it still wants.
    */
   async resume(entry: CommandEntry): Promise<void> {
@@ -103,9 +104,11 @@ export class CommandIntake {
     try {
       if (entry.command === null) throw new AppError('AGENT_RESTARTED', 'The agent restarted and no longer has the command.');
       const command = openCommand(entry.type, entry.command, trust);
-      checkExpiry(command, serverNowMs());
       if (this.options.journal.isCancelled(entry.id)) throw cancelled();
-      await checkPolicy(command, home, log);
+      if (entry.state === 'accepted') {
+        checkExpiry(command, serverNowMs());
+        await checkPolicy(command, home, log);
+      }
       runner.submit(command);
     } catch (error) {
       await this.#refuse(entry, error);

@@ -1,4 +1,3 @@
-import { TextDecoder } from 'node:util';
 import { parseCopy, type CopyTarget } from './copy-target.js';
 import { NEWLINE, SqlLexer, type LexedLine } from './sql-lexer.js';
 import { decoderFor } from './text-encoding.js';
@@ -59,7 +58,7 @@ export class DumpScanner {
   private statementBytes = 0;
   private hasSql = false;
   private atRowStart = true;
-  private decoder = new TextDecoder();
+  private decoder = decoderFor('UTF8');
 
   constructor(private readonly handlers: readonly DumpHandler[]) {}
 

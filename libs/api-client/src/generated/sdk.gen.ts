@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client/index.js';
-import type { AgentsCreateCodeData, AgentsCreateCodeErrors, AgentsCreateCodeResponses, AgentsEnrolData, AgentsEnrolErrors, AgentsEnrolResponses, AgentsGetData, AgentsGetErrors, AgentsGetResponses, AgentsListData, AgentsListErrors, AgentsListResponses, AgentsReacceptData, AgentsReacceptErrors, AgentsReacceptResponses, AgentsRevokeData, AgentsRevokeErrors, AgentsRevokeResponses, AuditListData, AuditListErrors, AuditListResponses, AuthLoginData, AuthLoginErrors, AuthLoginResponses, AuthLogoutData, AuthLogoutErrors, AuthLogoutResponses, AuthMeData, AuthMeErrors, AuthMeResponses, AuthRefreshData, AuthRefreshErrors, AuthRefreshResponses, AuthRegisterData, AuthRegisterErrors, AuthRegisterResponses, BackupsCancelData, BackupsCancelErrors, BackupsCancelResponses, BackupsDetailData, BackupsDetailErrors, BackupsDetailResponses, BackupsListData, BackupsListErrors, BackupsListResponses, BackupsRemoveData, BackupsRemoveErrors, BackupsRemoveResponses, BackupsRunData, BackupsRunErrors, BackupsRunResponses, DatabasesCreateData, DatabasesCreateErrors, DatabasesCreateResponses, DatabasesGetData, DatabasesGetErrors, DatabasesGetResponses, DatabasesListData, DatabasesListErrors, DatabasesListResponses, DatabasesRemoveData, DatabasesRemoveErrors, DatabasesRemoveResponses, DatabasesTestSavedData, DatabasesTestSavedErrors, DatabasesTestSavedResponses, DatabasesTestUnsavedData, DatabasesTestUnsavedErrors, DatabasesTestUnsavedResponses, DatabasesUpdateData, DatabasesUpdateErrors, DatabasesUpdateResponses, HealthLiveData, HealthLiveErrors, HealthLiveResponses, HealthReadyData, HealthReadyErrors, HealthReadyResponses, HealthScrapeData, HealthScrapeErrors, HealthScrapeResponses, JobsCreateData, JobsCreateErrors, JobsCreateResponses, JobsGetData, JobsGetErrors, JobsGetResponses, JobsListData, JobsListErrors, JobsListResponses, JobsRemoveData, JobsRemoveErrors, JobsRemoveResponses, JobsUpdateData, JobsUpdateErrors, JobsUpdateResponses, PartsGetData, PartsGetErrors, PartsGetResponses, PartsPutData, PartsPutErrors, PartsPutResponses, RestoreCancelData, RestoreCancelErrors, RestoreCancelResponses, RestoreGetData, RestoreGetErrors, RestoreGetResponses, RestoreListData, RestoreListErrors, RestoreListResponses, RestoreStartData, RestoreStartErrors, RestoreStartResponses, StoragesCreateData, StoragesCreateErrors, StoragesCreateResponses, StoragesGetData, StoragesGetErrors, StoragesGetResponses, StoragesListData, StoragesListErrors, StoragesListResponses, StoragesRemoveData, StoragesRemoveErrors, StoragesRemoveResponses, StoragesTestSavedData, StoragesTestSavedErrors, StoragesTestSavedResponses, StoragesTestUnsavedData, StoragesTestUnsavedErrors, StoragesTestUnsavedResponses, StoragesUpdateData, StoragesUpdateErrors, StoragesUpdateResponses, WorkspaceAddMemberData, WorkspaceAddMemberErrors, WorkspaceAddMemberResponses, WorkspaceMembersData, WorkspaceMembersErrors, WorkspaceMembersResponses, WorkspaceReadData, WorkspaceReadErrors, WorkspaceReadResponses, WorkspaceUpdateData, WorkspaceUpdateErrors, WorkspaceUpdateResponses } from './types.gen.js';
+import type { AgentsCreateCodeData, AgentsCreateCodeErrors, AgentsCreateCodeResponses, AgentsEnrolData, AgentsEnrolErrors, AgentsEnrolResponses, AgentsGetData, AgentsGetErrors, AgentsGetResponses, AgentsListData, AgentsListErrors, AgentsListResponses, AgentsReacceptData, AgentsReacceptErrors, AgentsReacceptResponses, AgentsRevokeData, AgentsRevokeErrors, AgentsRevokeResponses, AuditListData, AuditListErrors, AuditListResponses, AuthLoginData, AuthLoginErrors, AuthLoginResponses, AuthLogoutData, AuthLogoutErrors, AuthLogoutResponses, AuthMeData, AuthMeErrors, AuthMeResponses, AuthRefreshData, AuthRefreshErrors, AuthRefreshResponses, AuthRegisterData, AuthRegisterErrors, AuthRegisterResponses, AuthStepUpData, AuthStepUpErrors, AuthStepUpResponses, BackupExportsStartData, BackupExportsStartErrors, BackupExportsStartResponses, BackupExportsViewData, BackupExportsViewErrors, BackupExportsViewResponses, BackupsCancelData, BackupsCancelErrors, BackupsCancelResponses, BackupsDetailData, BackupsDetailErrors, BackupsDetailResponses, BackupsListData, BackupsListErrors, BackupsListResponses, BackupsRemoveData, BackupsRemoveErrors, BackupsRemoveResponses, BackupsRunData, BackupsRunErrors, BackupsRunResponses, CatalogueImportData, CatalogueImportErrors, CatalogueImportResponses, CatalogueReadTrustData, CatalogueReadTrustErrors, CatalogueReadTrustResponses, CatalogueReconcileData, CatalogueReconcileErrors, CatalogueReconcileResponses, DatabasesCreateData, DatabasesCreateErrors, DatabasesCreateResponses, DatabasesGetData, DatabasesGetErrors, DatabasesGetResponses, DatabasesListData, DatabasesListErrors, DatabasesListResponses, DatabasesRemoveData, DatabasesRemoveErrors, DatabasesRemoveResponses, DatabasesTestSavedData, DatabasesTestSavedErrors, DatabasesTestSavedResponses, DatabasesTestUnsavedData, DatabasesTestUnsavedErrors, DatabasesTestUnsavedResponses, DatabasesUpdateData, DatabasesUpdateErrors, DatabasesUpdateResponses, HealthLiveData, HealthLiveErrors, HealthLiveResponses, HealthReadyData, HealthReadyErrors, HealthReadyResponses, HealthScrapeData, HealthScrapeErrors, HealthScrapeResponses, JobsCreateData, JobsCreateErrors, JobsCreateResponses, JobsGetData, JobsGetErrors, JobsGetResponses, JobsListData, JobsListErrors, JobsListResponses, JobsRemoveData, JobsRemoveErrors, JobsRemoveResponses, JobsUpdateData, JobsUpdateErrors, JobsUpdateResponses, PartsGetData, PartsGetErrors, PartsGetResponses, PartsPutData, PartsPutErrors, PartsPutResponses, RestoreCancelData, RestoreCancelErrors, RestoreCancelResponses, RestoreDiscardData, RestoreDiscardErrors, RestoreDiscardResponses, RestoreGetData, RestoreGetErrors, RestoreGetResponses, RestoreKeysFileData, RestoreKeysFileErrors, RestoreKeysFileResponses, RestoreListData, RestoreListErrors, RestoreListResponses, RestorePreflightData, RestorePreflightErrors, RestorePreflightResponses, RestoreStartData, RestoreStartErrors, RestoreStartResponses, RestoreSwapData, RestoreSwapErrors, RestoreSwapResponses, RestoreUndoData, RestoreUndoErrors, RestoreUndoResponses, StoragesCreateData, StoragesCreateErrors, StoragesCreateResponses, StoragesGetData, StoragesGetErrors, StoragesGetResponses, StoragesListData, StoragesListErrors, StoragesListResponses, StoragesRemoveData, StoragesRemoveErrors, StoragesRemoveResponses, StoragesTestSavedData, StoragesTestSavedErrors, StoragesTestSavedResponses, StoragesTestUnsavedData, StoragesTestUnsavedErrors, StoragesTestUnsavedResponses, StoragesUpdateData, StoragesUpdateErrors, StoragesUpdateResponses, VerificationCancelData, VerificationCancelErrors, VerificationCancelResponses, VerificationGetData, VerificationGetErrors, VerificationGetResponses, VerificationListData, VerificationListErrors, VerificationListResponses, VerificationOfBackupData, VerificationOfBackupErrors, VerificationOfBackupResponses, VerificationStartData, VerificationStartErrors, VerificationStartResponses, WorkspaceAddMemberData, WorkspaceAddMemberErrors, WorkspaceAddMemberResponses, WorkspaceMembersData, WorkspaceMembersErrors, WorkspaceMembersResponses, WorkspaceReadData, WorkspaceReadErrors, WorkspaceReadResponses, WorkspaceUpdateData, WorkspaceUpdateErrors, WorkspaceUpdateResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -75,6 +75,16 @@ export const authRefresh = <ThrowOnError extends boolean = false>(options: Optio
 export const authLogout = <ThrowOnError extends boolean = false>(options: Options<AuthLogoutData, ThrowOnError>): RequestResult<AuthLogoutResponses, AuthLogoutErrors, ThrowOnError> => (options.client ?? client).post<AuthLogoutResponses, AuthLogoutErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/auth/logout',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const authStepUp = <ThrowOnError extends boolean = false>(options: Options<AuthStepUpData, ThrowOnError>): RequestResult<AuthStepUpResponses, AuthStepUpErrors, ThrowOnError> => (options.client ?? client).post<AuthStepUpResponses, AuthStepUpErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/auth/step-up',
     ...options,
     headers: {
         'Content-Type': 'application/json',
@@ -326,6 +336,18 @@ export const jobsUpdate = <ThrowOnError extends boolean = false>(options: Option
     }
 });
 
+export const backupExportsStart = <ThrowOnError extends boolean = false>(options: Options<BackupExportsStartData, ThrowOnError>): RequestResult<BackupExportsStartResponses, BackupExportsStartErrors, ThrowOnError> => (options.client ?? client).post<BackupExportsStartResponses, BackupExportsStartErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/backups/history/{id}/export',
+    ...options
+});
+
+export const backupExportsView = <ThrowOnError extends boolean = false>(options: Options<BackupExportsViewData, ThrowOnError>): RequestResult<BackupExportsViewResponses, BackupExportsViewErrors, ThrowOnError> => (options.client ?? client).get<BackupExportsViewResponses, BackupExportsViewErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/backups/exports/{id}',
+    ...options
+});
+
 export const backupsRun = <ThrowOnError extends boolean = false>(options: Options<BackupsRunData, ThrowOnError>): RequestResult<BackupsRunResponses, BackupsRunErrors, ThrowOnError> => (options.client ?? client).post<BackupsRunResponses, BackupsRunErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/backups/jobs/{id}/run',
@@ -366,6 +388,22 @@ export const restoreStart = <ThrowOnError extends boolean = false>(options: Opti
     }
 });
 
+export const restorePreflight = <ThrowOnError extends boolean = false>(options: Options<RestorePreflightData, ThrowOnError>): RequestResult<RestorePreflightResponses, RestorePreflightErrors, ThrowOnError> => (options.client ?? client).post<RestorePreflightResponses, RestorePreflightErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/backups/history/{id}/restore/preflight',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const restoreKeysFile = <ThrowOnError extends boolean = false>(options: Options<RestoreKeysFileData, ThrowOnError>): RequestResult<RestoreKeysFileResponses, RestoreKeysFileErrors, ThrowOnError> => (options.client ?? client).get<RestoreKeysFileResponses, RestoreKeysFileErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/backups/history/{id}/keys',
+    ...options
+});
+
 export const restoreList = <ThrowOnError extends boolean = false>(options?: Options<RestoreListData, ThrowOnError>): RequestResult<RestoreListResponses, RestoreListErrors, ThrowOnError> => (options?.client ?? client).get<RestoreListResponses, RestoreListErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/restores',
@@ -381,5 +419,95 @@ export const restoreGet = <ThrowOnError extends boolean = false>(options: Option
 export const restoreCancel = <ThrowOnError extends boolean = false>(options: Options<RestoreCancelData, ThrowOnError>): RequestResult<RestoreCancelResponses, RestoreCancelErrors, ThrowOnError> => (options.client ?? client).post<RestoreCancelResponses, RestoreCancelErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/restores/{id}/cancel',
+    ...options
+});
+
+export const restoreSwap = <ThrowOnError extends boolean = false>(options: Options<RestoreSwapData, ThrowOnError>): RequestResult<RestoreSwapResponses, RestoreSwapErrors, ThrowOnError> => (options.client ?? client).post<RestoreSwapResponses, RestoreSwapErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/restores/{id}/swap',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const restoreUndo = <ThrowOnError extends boolean = false>(options: Options<RestoreUndoData, ThrowOnError>): RequestResult<RestoreUndoResponses, RestoreUndoErrors, ThrowOnError> => (options.client ?? client).post<RestoreUndoResponses, RestoreUndoErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/restores/{id}/undo',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const restoreDiscard = <ThrowOnError extends boolean = false>(options: Options<RestoreDiscardData, ThrowOnError>): RequestResult<RestoreDiscardResponses, RestoreDiscardErrors, ThrowOnError> => (options.client ?? client).post<RestoreDiscardResponses, RestoreDiscardErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/restores/{id}/discard',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const verificationStart = <ThrowOnError extends boolean = false>(options: Options<VerificationStartData, ThrowOnError>): RequestResult<VerificationStartResponses, VerificationStartErrors, ThrowOnError> => (options.client ?? client).post<VerificationStartResponses, VerificationStartErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/backups/history/{id}/verify',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const verificationOfBackup = <ThrowOnError extends boolean = false>(options: Options<VerificationOfBackupData, ThrowOnError>): RequestResult<VerificationOfBackupResponses, VerificationOfBackupErrors, ThrowOnError> => (options.client ?? client).get<VerificationOfBackupResponses, VerificationOfBackupErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/backups/history/{id}/verifications',
+    ...options
+});
+
+export const verificationList = <ThrowOnError extends boolean = false>(options?: Options<VerificationListData, ThrowOnError>): RequestResult<VerificationListResponses, VerificationListErrors, ThrowOnError> => (options?.client ?? client).get<VerificationListResponses, VerificationListErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/verifications',
+    ...options
+});
+
+export const verificationGet = <ThrowOnError extends boolean = false>(options: Options<VerificationGetData, ThrowOnError>): RequestResult<VerificationGetResponses, VerificationGetErrors, ThrowOnError> => (options.client ?? client).get<VerificationGetResponses, VerificationGetErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/verifications/{id}',
+    ...options
+});
+
+export const verificationCancel = <ThrowOnError extends boolean = false>(options: Options<VerificationCancelData, ThrowOnError>): RequestResult<VerificationCancelResponses, VerificationCancelErrors, ThrowOnError> => (options.client ?? client).post<VerificationCancelResponses, VerificationCancelErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/verifications/{id}/cancel',
+    ...options
+});
+
+export const catalogueReconcile = <ThrowOnError extends boolean = false>(options: Options<CatalogueReconcileData, ThrowOnError>): RequestResult<CatalogueReconcileResponses, CatalogueReconcileErrors, ThrowOnError> => (options.client ?? client).post<CatalogueReconcileResponses, CatalogueReconcileErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/storages/{id}/reconcile',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const catalogueImport = <ThrowOnError extends boolean = false>(options: Options<CatalogueImportData, ThrowOnError>): RequestResult<CatalogueImportResponses, CatalogueImportErrors, ThrowOnError> => (options.client ?? client).post<CatalogueImportResponses, CatalogueImportErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/storages/{id}/import',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const catalogueReadTrust = <ThrowOnError extends boolean = false>(options?: Options<CatalogueReadTrustData, ThrowOnError>): RequestResult<CatalogueReadTrustResponses, CatalogueReadTrustErrors, ThrowOnError> => (options?.client ?? client).get<CatalogueReadTrustResponses, CatalogueReadTrustErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/workspace/trust',
     ...options
 });

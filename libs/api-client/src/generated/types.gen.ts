@@ -21,6 +21,10 @@ export type RefreshDto = {
     refreshToken?: string;
 };
 
+export type StepUpDto = {
+    password: string;
+};
+
 export type UpdateWorkspaceDto = {
     name?: string;
     recoveryRecipient?: string;
@@ -56,6 +60,7 @@ export type CreateStorageDto = {
     name: string;
     isDefault?: boolean;
     path?: string;
+    agentId?: string;
     s3Endpoint?: string;
     s3Region?: string;
     s3Bucket?: string;
@@ -153,6 +158,11 @@ export type UpdateJobDto = {
     isActive?: boolean;
 };
 
+export type RestoreSelectionDto = {
+    schema: string;
+    table?: string;
+};
+
 export type SealedKeyDto = {
     enc: string;
     ciphertext: string;
@@ -162,12 +172,50 @@ export type RestoreDto = {
     targetDatabase?: string;
     targetDatabaseId?: string;
     mode?: 'beside' | 'swap';
-    selection?: Array<unknown>;
+    selection?: Array<RestoreSelectionDto>;
     confirmDatabase?: string;
     undoHours?: number;
     drainSeconds?: number;
     parallelism?: number;
     sealedKey?: SealedKeyDto;
+};
+
+export type RestoreTargetDto = {
+    targetDatabase?: string;
+    targetDatabaseId?: string;
+    mode?: 'beside' | 'swap';
+    selection?: Array<RestoreSelectionDto>;
+};
+
+export type ConfirmDatabaseDto = {
+    confirmDatabase: string;
+};
+
+export type VerifyDto = {
+    verificationLevel?: 'BASIC' | 'DATABASE' | 'FULL';
+};
+
+export type ReconcileDto = {
+    deep?: boolean;
+};
+
+export type TrustedAgentDto = {
+    agentId: string;
+    signPublicKey: string;
+};
+
+export type ImportDto = {
+    agents: Array<TrustedAgentDto>;
+    serverPublicKey?: string;
+    dryRun?: boolean;
+};
+
+export type AgentKeysView = {
+    agentId: string;
+    deviceName: string;
+    fingerprint: string;
+    signPublicKey: string;
+    sealPublicKey: string;
 };
 
 export type AgentView = {
@@ -178,6 +226,8 @@ export type AgentView = {
     version: string;
     status: 'online' | 'offline' | 'quarantined' | 'revoked';
     fingerprint: string;
+    signPublicKey: string;
+    sealPublicKey: string;
     tools: Array<ToolVersion>;
     lastSeenAt: string | null;
     createdAt: string;
@@ -236,7 +286,7 @@ export type BackupDetailView = {
     id: string;
     jobId: string;
     databaseId: string;
-    status: 'success' | 'skipped' | 'running' | 'failed' | 'cancelled';
+    status: 'success' | 'running' | 'failed' | 'cancelled' | 'skipped';
     backupType: 'full' | 'incremental' | 'differential';
     compression: 'none' | 'gzip' | 'zstd';
     storageType: 'local' | 's3' | 'google_drive';
@@ -257,8 +307,22 @@ export type BackupDetailView = {
     verifiedAt: string | null;
     measuredRestoreMs: number | null;
     damage: string | null;
+    deletingAt: string | null;
     lastRestoreStatus: 'success' | 'running' | 'failed' | 'cancelled';
     lastRestoreAt: string | null;
+};
+
+export type BackupKeysView = {
+    backupId: string;
+    keysFile: string;
+    maker: AgentKeysView;
+    receiver: AgentKeysView;
+    binding: {
+        agentId: string;
+        purpose: 'backup-key';
+        subject: string;
+        version: number;
+    };
 };
 
 export type BackupProgressView = {
@@ -274,7 +338,7 @@ export type BackupView = {
     id: string;
     jobId: string;
     databaseId: string;
-    status: 'success' | 'skipped' | 'running' | 'failed' | 'cancelled';
+    status: 'success' | 'running' | 'failed' | 'cancelled' | 'skipped';
     backupType: 'full' | 'incremental' | 'differential';
     compression: 'none' | 'gzip' | 'zstd';
     storageType: 'local' | 's3' | 'google_drive';
@@ -295,6 +359,7 @@ export type BackupView = {
     verifiedAt: string | null;
     measuredRestoreMs: number | null;
     damage: string | null;
+    deletingAt: string | null;
     lastRestoreStatus: 'success' | 'running' | 'failed' | 'cancelled';
     lastRestoreAt: string | null;
 };
@@ -313,6 +378,13 @@ export type CancelAnswer = {
     status: 'cancelled';
     message: string;
     historyId: string;
+};
+
+export type CatalogueDifference = {
+    kind: 'missing' | 'orphaned' | 'altered';
+    key: string;
+    backupId: string | null;
+    message: string;
 };
 
 export type ConnectionTestAnswer = {
@@ -372,6 +444,45 @@ export type EnrolCodeView = {
     command: string;
 };
 
+export type ExportAnswer = {
+    success: true;
+    status: 'sent_to_agent';
+    message: string;
+    commandId: string;
+};
+
+export type ExportView = {
+    commandId: string;
+    backupId: string;
+    agentId: string;
+    fileName: string;
+    state: 'queued' | 'sent' | 'accepted' | 'running' | 'succeeded' | 'failed' | 'refused' | 'expired' | 'cancelled';
+    path: string | null;
+    sizeBytes: number | null;
+    sha256: string | null;
+    errorCode: string | null;
+    errorMessage: string | null;
+    requestedAt: string;
+    endedAt: string | null;
+};
+
+export type ImportAnswer = {
+    manifestsFound: number;
+    imported: number;
+    alreadyKnown: number;
+    databases: Array<{
+        databaseId: string;
+        name: string;
+        backups: number;
+        newest: string;
+    }>;
+    refused: Array<{
+        key: string;
+        code: string;
+        message: string;
+    }>;
+};
+
 export type JobView = {
     id: string;
     databaseId: string;
@@ -409,12 +520,40 @@ export type PersonView = {
     role: 'owner' | 'admin' | 'operator' | 'viewer';
 };
 
+export type PreflightAnswer = {
+    ready: boolean;
+    targetDatabase: string;
+    findings: Array<PreflightFinding>;
+};
+
+export type PreflightFinding = {
+    subject: 'backup' | 'connection' | 'version' | 'tools' | 'encoding' | 'roles' | 'extensions' | 'privileges' | 'space' | 'sessions' | 'target' | 'key' | 'selection';
+    severity: 'ok' | 'warning' | 'blocker';
+    message: string;
+    details?: Readonly;
+};
+
 export type Readiness = {
     status: 'ok' | 'unavailable';
     checks: {
         postgres: 'up' | 'down';
         redis: 'up' | 'down';
     };
+};
+
+export type Readonly = {
+    [key: string]: unknown;
+};
+
+export type ReconcileAnswer = {
+    storageId: string;
+    objectsChecked: number;
+    bytesChecked: number;
+    backupsChecked: number;
+    missing: number;
+    orphaned: number;
+    altered: number;
+    differences: Array<CatalogueDifference>;
 };
 
 export type RestoreAnswer = {
@@ -444,6 +583,7 @@ export type RestoreView = {
     tablesTotal: number | null;
     tablesEqual: number | null;
     tables: Array<TableComparison>;
+    liveDatabase: string | null;
     swapState: 'swapping' | 'swapped' | 'swap_failed' | 'undoing' | 'undone' | 'undo_failed' | 'discarding' | 'discarded';
     retiredDatabase: string | null;
     undoUntil: string | null;
@@ -465,6 +605,11 @@ export type RestoreViewPage = {
 export type SessionAnswer = {
     user: PersonView;
     tokens: TokenAnswer;
+};
+
+export type StepUpAnswer = {
+    accessToken: string;
+    accessTokenExpiresAt: string;
 };
 
 export type StorageTestAnswer = {
@@ -524,6 +669,65 @@ export type ToolVersion = {
     name: string;
     version: string;
     path: string;
+};
+
+export type TrustAnswer = {
+    serverPublicKey: string;
+    serverKeyId: string;
+    agents: Array<{
+        agentId: string;
+        deviceName: string;
+        signPublicKey: string;
+        fingerprint: string;
+    }>;
+};
+
+export type VerificationCheck = {
+    name: 'server' | 'manifest' | 'keys' | 'objects' | 'checksums' | 'segments' | 'frames' | 'chain' | 'contents' | 'schema' | 'metadata' | 'requirements' | 'restore' | 'row counts' | 'digests' | 'sequences' | 'cleanup';
+    result: 'failed' | 'skipped' | 'passed';
+    message: string;
+    evidence: Readonly;
+    durationMs: number;
+};
+
+export type VerificationView = {
+    id: string;
+    backupId: string;
+    databaseId: string;
+    verificationLevel: 'BASIC' | 'DATABASE' | 'FULL';
+    status: 'PENDING' | 'PASSED' | 'FAILED' | 'SKIPPED';
+    trigger: 'manual' | 'after_backup' | 'schedule';
+    connection: 'connected' | 'lost';
+    reason: string | null;
+    checks: Array<VerificationCheck>;
+    tables: Array<TableComparison>;
+    tablesTotal: number | null;
+    tablesEqual: number | null;
+    restoreMs: number | null;
+    progress: BackupProgressView | null;
+    startedAt: string;
+    completedAt: string | null;
+    durationMs: number | null;
+    steps: Array<AttemptStep>;
+    logTail: string | null;
+    errorCode: string | null;
+    errorMessage: string | null;
+};
+
+export type VerificationViewPage = {
+    results: Array<VerificationView>;
+    page: number;
+    limit: number;
+    totalPages: number;
+    totalResults: number;
+    estimated?: boolean;
+};
+
+export type VerifyAnswer = {
+    success: true;
+    status: 'sent_to_agent';
+    message: string;
+    verificationId: string;
 };
 
 export type WorkspaceView = {
@@ -725,6 +929,28 @@ export type AuthLogoutResponses = {
 };
 
 export type AuthLogoutResponse = AuthLogoutResponses[keyof AuthLogoutResponses];
+
+export type AuthStepUpData = {
+    body: StepUpDto;
+    path?: never;
+    query?: never;
+    url: '/v1/auth/step-up';
+};
+
+export type AuthStepUpErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type AuthStepUpError = AuthStepUpErrors[keyof AuthStepUpErrors];
+
+export type AuthStepUpResponses = {
+    200: StepUpAnswer;
+};
+
+export type AuthStepUpResponse = AuthStepUpResponses[keyof AuthStepUpResponses];
 
 export type AuthMeData = {
     body?: never;
@@ -1470,6 +1696,54 @@ export type JobsUpdateResponses = {
 
 export type JobsUpdateResponse = JobsUpdateResponses[keyof JobsUpdateResponses];
 
+export type BackupExportsStartData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/backups/history/{id}/export';
+};
+
+export type BackupExportsStartErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type BackupExportsStartError = BackupExportsStartErrors[keyof BackupExportsStartErrors];
+
+export type BackupExportsStartResponses = {
+    202: ExportAnswer;
+};
+
+export type BackupExportsStartResponse = BackupExportsStartResponses[keyof BackupExportsStartResponses];
+
+export type BackupExportsViewData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/backups/exports/{id}';
+};
+
+export type BackupExportsViewErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type BackupExportsViewError = BackupExportsViewErrors[keyof BackupExportsViewErrors];
+
+export type BackupExportsViewResponses = {
+    200: ExportView;
+};
+
+export type BackupExportsViewResponse = BackupExportsViewResponses[keyof BackupExportsViewResponses];
+
 export type BackupsRunData = {
     body?: never;
     path: {
@@ -1514,6 +1788,7 @@ export type BackupsListData = {
         databaseId?: string;
         jobId?: string;
         backupType?: 'full' | 'incremental' | 'differential';
+        verificationStatus?: 'PASSED' | 'FAILED' | 'none';
         from?: string;
         to?: string;
     };
@@ -1631,6 +1906,56 @@ export type RestoreStartResponses = {
 
 export type RestoreStartResponse = RestoreStartResponses[keyof RestoreStartResponses];
 
+export type RestorePreflightData = {
+    body: RestoreTargetDto;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/backups/history/{id}/restore/preflight';
+};
+
+export type RestorePreflightErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type RestorePreflightError = RestorePreflightErrors[keyof RestorePreflightErrors];
+
+export type RestorePreflightResponses = {
+    200: PreflightAnswer;
+};
+
+export type RestorePreflightResponse = RestorePreflightResponses[keyof RestorePreflightResponses];
+
+export type RestoreKeysFileData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: {
+        targetDatabaseId?: string;
+    };
+    url: '/v1/backups/history/{id}/keys';
+};
+
+export type RestoreKeysFileErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type RestoreKeysFileError = RestoreKeysFileErrors[keyof RestoreKeysFileErrors];
+
+export type RestoreKeysFileResponses = {
+    200: BackupKeysView;
+};
+
+export type RestoreKeysFileResponse = RestoreKeysFileResponses[keyof RestoreKeysFileResponses];
+
 export type RestoreListData = {
     body?: never;
     path?: never;
@@ -1703,3 +2028,272 @@ export type RestoreCancelResponses = {
 };
 
 export type RestoreCancelResponse = RestoreCancelResponses[keyof RestoreCancelResponses];
+
+export type RestoreSwapData = {
+    body: ConfirmDatabaseDto;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/restores/{id}/swap';
+};
+
+export type RestoreSwapErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type RestoreSwapError = RestoreSwapErrors[keyof RestoreSwapErrors];
+
+export type RestoreSwapResponses = {
+    200: RestoreView;
+};
+
+export type RestoreSwapResponse = RestoreSwapResponses[keyof RestoreSwapResponses];
+
+export type RestoreUndoData = {
+    body: ConfirmDatabaseDto;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/restores/{id}/undo';
+};
+
+export type RestoreUndoErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type RestoreUndoError = RestoreUndoErrors[keyof RestoreUndoErrors];
+
+export type RestoreUndoResponses = {
+    200: RestoreView;
+};
+
+export type RestoreUndoResponse = RestoreUndoResponses[keyof RestoreUndoResponses];
+
+export type RestoreDiscardData = {
+    body: ConfirmDatabaseDto;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/restores/{id}/discard';
+};
+
+export type RestoreDiscardErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type RestoreDiscardError = RestoreDiscardErrors[keyof RestoreDiscardErrors];
+
+export type RestoreDiscardResponses = {
+    200: RestoreView;
+};
+
+export type RestoreDiscardResponse = RestoreDiscardResponses[keyof RestoreDiscardResponses];
+
+export type VerificationStartData = {
+    body: VerifyDto;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/backups/history/{id}/verify';
+};
+
+export type VerificationStartErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type VerificationStartError = VerificationStartErrors[keyof VerificationStartErrors];
+
+export type VerificationStartResponses = {
+    201: VerifyAnswer;
+};
+
+export type VerificationStartResponse = VerificationStartResponses[keyof VerificationStartResponses];
+
+export type VerificationOfBackupData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: {
+        page?: number;
+        limit?: number;
+    };
+    url: '/v1/backups/history/{id}/verifications';
+};
+
+export type VerificationOfBackupErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type VerificationOfBackupError = VerificationOfBackupErrors[keyof VerificationOfBackupErrors];
+
+export type VerificationOfBackupResponses = {
+    200: VerificationViewPage;
+};
+
+export type VerificationOfBackupResponse = VerificationOfBackupResponses[keyof VerificationOfBackupResponses];
+
+export type VerificationListData = {
+    body?: never;
+    path?: never;
+    query?: {
+        page?: number;
+        limit?: number;
+        status?: 'PENDING' | 'PASSED' | 'FAILED' | 'SKIPPED';
+        backupId?: string;
+        databaseId?: string;
+    };
+    url: '/v1/verifications';
+};
+
+export type VerificationListErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type VerificationListError = VerificationListErrors[keyof VerificationListErrors];
+
+export type VerificationListResponses = {
+    200: VerificationViewPage;
+};
+
+export type VerificationListResponse = VerificationListResponses[keyof VerificationListResponses];
+
+export type VerificationGetData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/verifications/{id}';
+};
+
+export type VerificationGetErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type VerificationGetError = VerificationGetErrors[keyof VerificationGetErrors];
+
+export type VerificationGetResponses = {
+    200: VerificationView;
+};
+
+export type VerificationGetResponse = VerificationGetResponses[keyof VerificationGetResponses];
+
+export type VerificationCancelData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/verifications/{id}/cancel';
+};
+
+export type VerificationCancelErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type VerificationCancelError = VerificationCancelErrors[keyof VerificationCancelErrors];
+
+export type VerificationCancelResponses = {
+    200: VerificationView;
+};
+
+export type VerificationCancelResponse = VerificationCancelResponses[keyof VerificationCancelResponses];
+
+export type CatalogueReconcileData = {
+    body: ReconcileDto;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/storages/{id}/reconcile';
+};
+
+export type CatalogueReconcileErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type CatalogueReconcileError = CatalogueReconcileErrors[keyof CatalogueReconcileErrors];
+
+export type CatalogueReconcileResponses = {
+    200: ReconcileAnswer;
+};
+
+export type CatalogueReconcileResponse = CatalogueReconcileResponses[keyof CatalogueReconcileResponses];
+
+export type CatalogueImportData = {
+    body: ImportDto;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/storages/{id}/import';
+};
+
+export type CatalogueImportErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type CatalogueImportError = CatalogueImportErrors[keyof CatalogueImportErrors];
+
+export type CatalogueImportResponses = {
+    200: ImportAnswer;
+};
+
+export type CatalogueImportResponse = CatalogueImportResponses[keyof CatalogueImportResponses];
+
+export type CatalogueReadTrustData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/workspace/trust';
+};
+
+export type CatalogueReadTrustErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type CatalogueReadTrustError = CatalogueReadTrustErrors[keyof CatalogueReadTrustErrors];
+
+export type CatalogueReadTrustResponses = {
+    200: TrustAnswer;
+};
+
+export type CatalogueReadTrustResponse = CatalogueReadTrustResponses[keyof CatalogueReadTrustResponses];

@@ -127,7 +127,7 @@ export class ServerLink {
   }
 
   /** For progress: dropped while the connection is away or slow. */
-  emitVolatile(event: 'backup:progress' | 'restore:progress', message: ProgressReport): void {
+  emitVolatile(event: 'backup:progress' | 'restore:progress' | 'verification:progress', message: ProgressReport): void {
     if (this.#isReady) (this.#socket.volatile as { emit(name: string, body: unknown): unknown }).emit(event, message);
   }
 

@@ -13,6 +13,8 @@ import { discardExecutor } from '../executors/restore-discard.executor.js';
 import { reopenAfterSwapOf } from '../executors/restore-swap-reopen.js';
 import { swapExecutor, undoExecutor } from '../executors/restore-swap.executor.js';
 import { restoreExecutor } from '../executors/restore.executor.js';
+import { verificationExecutor } from '../executors/verification.executor.js';
+import { removeVerificationLeftovers } from '../executors/verification-leftovers.js';
 import type { AgentLog } from '../log.js';
 import type { AgentHome } from '../state/agent-home.js';
 import { settleFilesOf } from '../storage/settle-files.js';
@@ -40,6 +42,7 @@ export function productionParts(config: Pick<AgentConfig, 'toolDirs' | 'path'>, 
         'restore:swap': swapExecutor(parts),
         'restore:undo': undoExecutor(parts),
         'restore:discard': discardExecutor(parts),
+        'verification:execute': verificationExecutor(parts, search),
         'backup:delete': backupDeleteExecutor(parts),
         'backup:export': backupExportExecutor(parts),
         'keys:rewrap': keysRewrapExecutor(parts),
@@ -48,7 +51,10 @@ export function productionParts(config: Pick<AgentConfig, 'toolDirs' | 'path'>, 
     interrupted: ({ identity, keys }) => ({
       killChild: killLeftover,
       isRestored: (entry) => isRestoredBy(entry, { identity, keys, log }),
-      settleFiles: (entry) => settleFilesOf(entry, { home, identity, log }),
+      settleFiles: async (entry) => {
+        await removeVerificationLeftovers(entry, { identity, log });
+        return settleFilesOf(entry, { home, identity, log });
+      },
       reopen: (entry) => reopenAfterSwapOf(entry, { identity, keys, log }),
       dropStaging: (entry) => dropStagingOf(entry, { identity, keys, log }),
     }),

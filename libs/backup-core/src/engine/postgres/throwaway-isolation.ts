@@ -1,6 +1,7 @@
 import { AppError } from '@rahatback/contracts';
 import { existsSync } from 'node:fs';
 import { chown } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { outputOf, type ToolCommand } from '../../process/spawn-tool.js';
 import type { IsolationKind } from '../throwaway-server.js';
 
@@ -56,18 +57,22 @@ function unprivileged(): Wrapper | null {
   return [setpriv, ...(isRoot() ? ids : []), '--no-new-privs', '--pdeathsig', 'KILL', '--'];
 }
 
+/** Folders above a path, outermost first. bwrap would make them for itself alone. */
+function foldersAbove(path: string): string[] {
+  const above = dirname(path);
+  return above === '/' ? [] : [...foldersAbove(above), above];
+}
+
 function sandbox({ folder, prefixes }: IsolatedPlace): Wrapper | null {
   const bwrap = programAt('bwrap');
   if (!bwrap) return null;
-  const readOnly = [...SYSTEM_FOLDERS, ...SYSTEM_FILES.map((name) => `/etc/${name}`)].flatMap((path) => [
-    '--ro-bind-try',
-    path,
-    path,
-  ]);
+  const files = SYSTEM_FILES.map((name) => `/etc/${name}`);
+  const above = new Set([...files, ...prefixes, folder].flatMap(foldersAbove));
   return [
     bwrap,
     ...['--unshare-net', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try', '--die-with-parent'],
-    ...readOnly,
+    ...[...above].flatMap((path) => ['--dir', path]),
+    ...[...SYSTEM_FOLDERS, ...files].flatMap((path) => ['--ro-bind-try', path, path]),
     ...['--proc', '/proc', '--dev', '/dev'],
     ...prefixes.flatMap((prefix) => ['--ro-bind', prefix, prefix]),
     ...['--bind', folder, folder, '--remount-ro', '/', '--chdir', folder, '--'],

@@ -2,7 +2,7 @@ import { recordProofFact, seededRandom, seedFromEnv } from '@rahatback/testing';
 import { StoredBackup, type Tally } from './corruption.suite.js';
 
 const FLIPS = 100_000;
-const WHOLE_READS = 32;
+const WHOLE_READS = 24;
 const GIBIBYTE = 1024 ** 3;
 
 /** `script/prove corruption` */

@@ -11,11 +11,12 @@ import type { Manifest } from '../manifest/manifest.js';
 import { openBackup, openLink, type OpenLink } from '../restore/open-backup.js';
 import { decryptTo } from '../restore/read-dump.js';
 import type { ObjectRecord } from '../volumes/encrypted-object.js';
-import { AlteredSource, type Alteration } from './altered-source.suite.js';
+import { AlteredSource, type Alteration, type Piece } from './altered-source.suite.js';
 import { rearrangements, storedSegment } from './rearrangements.suite.js';
 
 const MEBIBYTE = 1024 * 1024;
 const TAG_BYTES = 16;
+const HEADER_BYTES = 40;
 const SMALL_OBJECTS = ['manifest.json', 'keys-1.json'] as const;
 const REFUSALS: Readonly<Record<(typeof SMALL_OBJECTS)[number], readonly ErrorCode[]>> = {
   'manifest.json': ['MANIFEST_INVALID', 'FORMAT_UNSUPPORTED'],
@@ -172,9 +173,9 @@ export class StoredBackup {
     const record = this.record(volume);
     const { start, end } = storedSegment(record, segment);
     const bytes = await this.stored(record.name, start, end);
-    const before = { object: record.name, start: 0, end: start };
-    const after = { object: record.name, start: end, end: record.storedBytes };
-    const inMemory: Alteration = { pieces: [before, { bytes }, after] };
+    // Only header and segment are asked for: both come out of memory.
+    const head = segment === 0 ? [] : [{ bytes: await this.stored(record.name, 0, HEADER_BYTES) }, skipped(record, start)];
+    const inMemory: Alteration = { pieces: [...head, { bytes }], sizeBytes: record.storedBytes };
     const read = (): Promise<unknown> => errorOf(this.readSegment(volume, segment, { [record.name]: inMemory }));
     for (const offset of offsets) {
       const good = bytes[offset] ?? 0;
@@ -324,6 +325,8 @@ export class StoredBackup {
     return { ended, error, sha256: hash.digest('hex') };
   }
 }
+
+const skipped = ({ name }: ObjectRecord, end: number): Piece => ({ object: name, start: HEADER_BYTES, end });
 
 const BLANKS: readonly number[] = [0x20, 0x0a, 0x0d, 0x09];
 

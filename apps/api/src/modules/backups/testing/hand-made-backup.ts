@@ -34,11 +34,20 @@ const recordOf = (name: string, plainBytes: number, stored: Buffer): ObjectRecor
   sha256: createHash('sha256').update(stored).digest('hex'),
 });
 
+const chainKeys = new Map<string, Buffer>();
+
+/** One data key a chain, as an agent has it. */
+function dekOfChain(chainId: string): Buffer {
+  const dek = chainKeys.get(chainId) ?? generateDek();
+  chainKeys.set(chainId, dek);
+  return dek;
+}
+
 /** Small, but truly encrypted, keyed and signed as the format says; only the index says nothing. */
 export async function handMadeBackup(payload: BackupPayload, agent: HandMadeAgent, plainBytes: number): Promise<HandMadeBackup> {
   const { workspaceId, databaseId, backupId, fence, backupType } = payload.location;
   const context = { workspace: workspaceId, database: databaseId, backupId, chainId: payload.chainId };
-  const dek = generateDek();
+  const dek = dekOfChain(payload.chainId);
   const encrypted = (object: string, volume: number, plain: Buffer): Buffer =>
     encryptBytes(plain, {
       key: dek,

@@ -157,7 +157,7 @@ describe('the command line', () => {
         ['export-folder', 'relative'],
       ]) {
         const { code, stderr } = await runAgent(home, ['policy', ...args]);
-        expect([code, stderr]).toEqual([1, expect.stringContaining('VALIDATION')]);
+        expect([code, stderr]).toEqual([2, expect.stringContaining('VALIDATION')]);
       }
       expect((await runAgent(home, ['policy', 'deny-folder', dir.path])).code).toBe(0);
       expect((await runAgent(home, ['policy', 'export-folder'])).code).toBe(0);

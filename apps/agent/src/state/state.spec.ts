@@ -130,19 +130,24 @@ describe('the state of an agent', () => {
   describe('the policy', () => {
     it('forbids restores over live and upgrades unless the owner allows them', async () => {
       await ensurePolicy(home);
-      expect(await readPolicy(home)).toEqual({ newDestinations: true, deletes: true, restoreOverLive: false, upgrades: false });
+      expect(await readPolicy(home)).toEqual(DEFAULT_POLICY);
+      expect(DEFAULT_POLICY).toMatchObject({ restoreOverLive: false, upgrades: false, storageFolders: [] });
       await setPolicyRule(home, 'restoreOverLive', true);
       await ensurePolicy(home);
       expect(await readPolicy(home)).toEqual({ ...DEFAULT_POLICY, restoreOverLive: true });
     });
 
-    it.each([['{"restoreOverLive": "yes"}'], ['[]'], ['null'], ['{"deletes": 1}']])(
-      'allows nothing when it is damaged: %s',
-      async (text) => {
-        await writeFile(home.policyFile, text);
-        await expect(readPolicy(home)).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
-      },
-    );
+    it.each([
+      ['{"restoreOverLive": "yes"}'],
+      ['[]'],
+      ['null'],
+      ['{"deletes": 1}'],
+      ['{"storageFolders": ["relative"]}'],
+      ['{"exportFolder": 1}'],
+    ])('allows nothing when it is damaged: %s', async (text) => {
+      await writeFile(home.policyFile, text);
+      await expect(readPolicy(home)).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
+    });
 
     it('names the command that allows what it refused', () => {
       expect(policyRefusal('restoreOverLive')).toMatchObject({

@@ -54,6 +54,8 @@ export interface DatabaseTraits {
   readonly ctype: string;
   readonly provider: 'libc' | 'icu' | 'builtin';
   readonly icuLocale: string | null;
+  /** Rules of collation beside the ICU locale's own, since PostgreSQL 16. */
+  readonly icuRules?: string | null;
   /** `name=value` of ALTER DATABASE … SET. */
   readonly settings: readonly string[];
 }

@@ -1,6 +1,7 @@
 import { startPostgres, type PrivatePostgres } from '@rahatback/testing';
 import { BackupHarness } from '../backup-harness.suite.js';
 import type { ClientTools } from '../engine/database-engine.js';
+import { postgresEngine } from '../engine/postgres/postgres-engine.js';
 import { everyTypeSql } from './every-type.suite.js';
 import { hostileSections } from './hostile-schema.suite.js';
 import { identifier, oddNamesSql } from './odd-names.suite.js';
@@ -131,6 +132,56 @@ describe('hostile databases', () => {
     );
     expect(tables).toBe(1);
     expect(peak.growthBytes).toBeLessThan(MAX_GROWTH_BYTES);
+  });
+
+  it('more tables than the server has locks for end in a sentence that says what to raise', async () => {
+    const database = await made(
+      `DO $$ BEGIN FOR i IN 1..500 LOOP EXECUTE format('CREATE TABLE t_%s (id serial PRIMARY KEY, t text)', i); END LOOP; END $$`,
+    );
+    const narrow = await startPostgres({
+      settings: { max_connections: '10', max_locks_per_transaction: '10', max_worker_processes: '1', max_wal_senders: '1' },
+    });
+    try {
+      const { manifest } = await harness.backUp(database, { tools: [tools] });
+      const into = await BackupHarness.start(narrow);
+      const restore = harness.restore(manifest.backupId, 'narrow', { access: into.access('postgres'), tools: [tools] });
+      await expect(restore).rejects.toMatchObject({
+        code: 'RESTORE_FAILED',
+        message: expect.stringContaining('Raise max_locks_per_transaction') as string,
+      });
+      expect(await into.databases()).toEqual([]);
+      await narrow.createDatabase('wide');
+      for (let from = 1; from < 1_500; from += 50)
+        await into.query('wide', Array.from({ length: 50 }, (_, at) => `CREATE TABLE t_${from + at} (a int)`).join('; '));
+      await expect(into.backUp('wide', { tools: [tools] })).rejects.toMatchObject({
+        code: 'DUMP_FAILED',
+        message: expect.stringContaining('Raise max_locks_per_transaction') as string,
+      });
+      await into.stop();
+    } finally {
+      await narrow.stop();
+    }
+  });
+
+  it('a copy that subscribes somewhere is dropped when it differs, and the slot of the source stays', async () => {
+    const database = await made(
+      `CREATE TABLE t AS SELECT 1 AS a`,
+      `CREATE SUBSCRIPTION "sub ""z" CONNECTION 'host=127.0.0.1 port=1 dbname=nowhere' PUBLICATION p WITH (connect = false, slot_name = 'of_the_source')`,
+      `CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no %', tg_tag; END $$`,
+      `CREATE EVENT TRIGGER refuse ON ddl_command_start EXECUTE FUNCTION refuse()`,
+    );
+    const { manifest } = await harness.backUp(database, { tools: [tools] });
+    const lying = {
+      ...postgresEngine,
+      digestDatabase: async (...args: Parameters<typeof postgresEngine.digestDatabase>) => {
+        await harness.query(args[0].connection.database, 'DELETE FROM t');
+        return postgresEngine.digestDatabase(...args);
+      },
+    };
+    const before = await harness.databases();
+    const restore = harness.restore(manifest.backupId, 'subscribed', { tools: [tools], engine: lying });
+    await expect(restore).rejects.toMatchObject({ code: 'RESTORE_DIGEST_MISMATCH' });
+    expect(await harness.databases()).toEqual(before);
   });
 
   it('an empty database, and tables without rows or columns', async () => {

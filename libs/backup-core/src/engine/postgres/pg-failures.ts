@@ -4,6 +4,10 @@ import type { DatabaseAccess } from '../database-engine.js';
 import { placeOf } from './pg-errors.js';
 
 const LAST_LINES = 5;
+/** Both tools hold a lock on everything that they touch until they end. */
+const TOO_MANY_LOCKS = /out of shared memory/;
+const MORE_LOCKS =
+  'Raise max_locks_per_transaction there (1024 is enough for 100,000 tables, indexes and sequences) and restart it.';
 
 /** The lines that say what went wrong, for a sentence. */
 const errorLines = (tail: string): string => {
@@ -41,6 +45,8 @@ export function dumpFailure(exit: ToolExit, tail: string, { connection }: Databa
   }
   if (/permission denied/.test(tail))
     return fail('DB_PRIVILEGE', `User ${connection.username} may not read everything on ${place}: ${said}. Grant it.`);
+  if (TOO_MANY_LOCKS.test(tail))
+    return fail('DUMP_FAILED', `The database has more tables than ${place} has locks for: ${said}. ${MORE_LOCKS}`);
   if (/lock timeout/.test(tail)) {
     return fail('DUMP_FAILED', `Another session held a lock for too long: ${said}. Run the backup at a quieter time.`);
   }
@@ -53,6 +59,13 @@ export function dumpFailure(exit: ToolExit, tail: string, { connection }: Databa
 /** Why psql failed. The target was never a live database. */
 export function restoreFailure(exit: ToolExit, tail: string): AppError {
   const said = errorLines(tail);
+  if (TOO_MANY_LOCKS.test(tail)) {
+    return new AppError(
+      'RESTORE_FAILED',
+      `The database has more objects than the target server has locks for: ${said}. ${MORE_LOCKS} No live database was touched.`,
+      { exitCode: exit.code, signal: exit.signal },
+    );
+  }
   return new AppError(
     'RESTORE_FAILED',
     `The restore stopped: psql ended ${endOf(exit)}: ${said || 'it said nothing'}. No live database was touched.`,

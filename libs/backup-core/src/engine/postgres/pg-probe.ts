@@ -70,9 +70,10 @@ async function readTraits(
   serverMajor: number,
 ): Promise<{ traits: DatabaseTraits; databaseBytes: number | null }> {
   const icuColumn = serverMajor >= 17 ? 'd.datlocale' : 'd.daticulocale';
-  const locale = serverMajor >= 15 ? `d.datlocprovider, ${icuColumn}` : "'c', NULL";
+  const rules = serverMajor >= 16 ? 'd.daticurules' : 'NULL';
+  const locale = serverMajor >= 15 ? `d.datlocprovider, ${icuColumn}, ${rules}` : "'c', NULL, NULL";
   const text = `SELECT ${TRAITS_COLUMNS}, ${locale} FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()`;
-  const [[encoding, collate, ctype, bytes, provider, icuLocale] = []] = await rowsOf(client, text);
+  const [[encoding, collate, ctype, bytes, provider, icuLocale, icuRules] = []] = await rowsOf(client, text);
   const settings = (await rowsOf(client, SETTINGS)).map(([setting]) => setting ?? '');
   const traits: DatabaseTraits = {
     encoding: encoding ?? 'UTF8',
@@ -80,6 +81,7 @@ async function readTraits(
     ctype: ctype ?? 'C',
     provider: PROVIDERS[provider as keyof typeof PROVIDERS] ?? 'libc',
     icuLocale: icuLocale ?? null,
+    ...(icuRules == null ? {} : { icuRules }),
     settings,
   };
   return { traits, databaseBytes: bytes === null || bytes === undefined ? null : Number(bytes) };

@@ -5,6 +5,7 @@ import { quoteIdentifier } from '../../dump/copy-target.js';
 import type { DatabaseAccess, StagingDatabase } from '../database-engine.js';
 import { MAINTENANCE_DATABASE, rowsOf, withClient, type ClientOptions } from './pg-client.js';
 import { assertNoDowngrade } from './pg-downgrade.js';
+import { dropSubscriptions } from './pg-subscriptions.js';
 
 const STAGING_PREFIX = 'rahatback_restore_';
 const MARKER = 'RahatBack restore in progress: ';
@@ -64,9 +65,10 @@ export function preflight(access: DatabaseAccess, target: string, facts: DumpFac
   });
 }
 
-function localeClauses({ encoding, collate, ctype, provider, icuLocale }: DatabaseTraits, serverMajor: number): string {
+function localeClauses({ encoding, collate, ctype, provider, icuLocale, icuRules }: DatabaseTraits, serverMajor: number): string {
   const clauses = [`ENCODING ${literal(encoding)}`, `LC_COLLATE ${literal(collate)}`, `LC_CTYPE ${literal(ctype)}`];
   if (provider === 'icu' && serverMajor >= 15) clauses.push('LOCALE_PROVIDER icu', `ICU_LOCALE ${literal(icuLocale ?? 'und')}`);
+  if (icuRules && serverMajor >= 16) clauses.push(`ICU_RULES ${literal(icuRules)}`);
   if (provider === 'builtin' && serverMajor >= 17)
     clauses.push('LOCALE_PROVIDER builtin', `BUILTIN_LOCALE ${literal(icuLocale ?? 'C')}`);
   return clauses.join(' ');
@@ -79,14 +81,14 @@ export function createStaging(access: DatabaseAccess, restoreId: string, { datab
     .slice(0, 40)
     .toLowerCase()}`;
   return inMaintenance(access, async (client) => {
-    await drop(client, staging);
+    await drop(client, access, staging);
     const serverMajor = Math.floor(Number((await rowsOf(client, 'SHOW server_version_num'))[0]?.[0] ?? 0) / 10_000);
     const locale = database ? localeClauses(database, serverMajor) : encoding ? `ENCODING ${literal(encoding)}` : '';
     try {
       await client.query(`CREATE DATABASE ${quoteIdentifier(staging)} TEMPLATE template0 ${locale}`);
       await client.query(`COMMENT ON DATABASE ${quoteIdentifier(staging)} IS ${literal(MARKER + restoreId)}`);
     } catch (cause) {
-      await drop(client, staging).catch(() => undefined);
+      await drop(client, access, staging).catch(() => undefined);
       const said = (cause as Error).message;
       throw new AppError('RESTORE_FAILED', `The target server cannot create a database like the source: ${said}.`, undefined, {
         cause,
@@ -126,9 +128,10 @@ async function applySetting(client: Client, staging: string, setting: string): P
   }
 }
 
-async function drop(client: Client, staging: string): Promise<void> {
+async function drop(client: Client, access: DatabaseAccess, staging: string): Promise<void> {
   if (!staging.startsWith(STAGING_PREFIX))
     throw new AppError('INTERNAL', `${staging} is no staging database: it is not dropped.`);
+  await dropSubscriptions(access, staging);
   await client.query('SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname = $1', [
     staging,
   ]);
@@ -136,7 +139,7 @@ async function drop(client: Client, staging: string): Promise<void> {
 }
 
 export const dropStaging = (access: DatabaseAccess, staging: string): Promise<void> =>
-  inMaintenance(access, (client) => drop(client, staging));
+  inMaintenance(access, (client) => drop(client, access, staging));
 
 /** Databases that carry both our name and our comment. */
 export function findStaging(access: DatabaseAccess): Promise<readonly StagingDatabase[]> {

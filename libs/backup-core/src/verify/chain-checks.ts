@@ -4,6 +4,9 @@ import { evidenceOf } from './damage.js';
 import { compareHashes, damagedNames, groupEvidence, type StoredGroup } from './stored-objects.js';
 import type { VerificationContext } from './verification-context.js';
 
+/** `places` in the evidence name each damaged link with its object: the server keeps new backups from building on it. */
+const MAX_PLACES = 20;
+
 /** Judges `checksums`: the stored bytes of the backup's own objects. Those that are missing were judged before. */
 export async function checkChecksums({ request, checks }: VerificationContext, own: StoredGroup): Promise<void> {
   const took = stopwatch();
@@ -41,17 +44,17 @@ export async function checkChain(
     checks.passed('chain', 'This backup points into no other one.', evidence, took());
     return;
   }
-  const differing: string[] = [];
-  for (const group of links)
-    for (const name of await compareHashes(group, request.signal)) differing.push(`${name} of backup ${group.backupId}`);
+  const places: { readonly backupId: string; readonly object: string }[] = [];
+  for (const { backupId, ...group } of links)
+    for (const object of await compareHashes({ backupId, ...group }, request.signal)) places.push({ backupId, object });
+  const differing = listed(places.map(({ backupId, object }) => `${object} of backup ${backupId}`));
   const damages = links.flatMap((group) => group.damages);
   const [first] = damages;
+  const found = { ...evidence, differing, places: [...damages.map(evidenceOf), ...places].slice(0, MAX_PLACES) };
   if (first) {
-    const found = { damaged: damagedNames(damages), differing: listed(differing), ...evidenceOf(first) };
-    checks.failed('chain', first.message, { ...evidence, ...found }, took());
-  } else if (differing.length > 0) {
-    const names = listed(differing);
-    const message = `The stored bytes of ${names.join(', ')} are not those that were written. Use another copy.`;
-    checks.failed('chain', message, { ...evidence, differing: names }, took());
+    checks.failed('chain', first.message, { ...found, damaged: damagedNames(damages), ...evidenceOf(first) }, took());
+  } else if (places.length > 0) {
+    const message = `The stored bytes of ${differing.join(', ')} are not those that were written. Use another copy.`;
+    checks.failed('chain', message, found, took());
   } else checks.passed('chain', `${links.length} backups that this one points into are whole.`, evidence, took());
 }

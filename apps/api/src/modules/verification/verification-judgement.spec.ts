@@ -61,6 +61,28 @@ describe('damagesOf', () => {
     expect(damagesOf([check({ result: 'passed' }), check({ result: 'skipped' }), check({ name: 'digests' })])).toEqual([]);
   });
 
+  it('names every damaged link of a chain', () => {
+    const places = [
+      { backupId: 'b', object: 'data-00001' },
+      { backupId: 'c', object: 'index' },
+    ];
+    const of = (evidence: VerificationCheck['evidence']) =>
+      damagesOf([check({ name: 'chain', evidence })]).map(({ backupId, sentence }) => [backupId, sentence.split(':')[0]]);
+    const both = [
+      ['b', 'data-00001'],
+      ['c', 'index'],
+    ];
+    expect(of({ places })).toEqual(both);
+    expect(of({ places, backupId: 'b', object: 'data-00001' })).toEqual(both);
+    expect(of({ places: ['c', null, {}], backupId: 'b', object: 'data-00001' })).toEqual([['b', 'data-00001']]);
+  });
+
+  it('tells a missing manifest or keys file from a key that does not fit', () => {
+    const of = (name: 'manifest' | 'keys' | 'contents', code: string) => damagesOf([check({ name, evidence: { code } })]).length;
+    expect([of('manifest', 'OBJECT_MISSING'), of('manifest', 'MANIFEST_INVALID'), of('keys', 'KEYS_INVALID')]).toEqual([1, 1, 1]);
+    expect([of('keys', 'WRONG_KEY'), of('manifest', 'FORMAT_UNSUPPORTED'), of('contents', 'DATA_CORRUPT')]).toEqual([0, 0, 0]);
+  });
+
   it('does without evidence', () => {
     expect(damagesOf([check({ evidence: { backupId: 7 } })])).toEqual([
       { backupId: null, sentence: 'It is not what was written.' },

@@ -91,8 +91,9 @@ export class VerificationStart {
     const id = newId();
     const commandId = newId();
     const resource = verificationResource(backup.id);
-    // Twice the wait: that nobody took the command in time is then said by the command itself, and not by its lease.
-    const lease = { resource, workspaceId, holder: agent.id, operationId: id, ttlMs: 2 * waitMs };
+    // Nobody may be there yet for an automatic one: that it was not taken in time is then said by the command itself, and not by its lease.
+    const ttlMs = trigger === 'manual' ? waitMs : 2 * waitMs;
+    const lease = { resource, workspaceId, holder: agent.id, operationId: id, ttlMs };
     const fence = await this.leases.acquire(tx, lease);
     const ids = { workspaceId, backupId: backup.id, databaseId: backup.databaseId, agentId: agent.id };
     await insertVerification(tx, {

@@ -1,5 +1,5 @@
 import { wordlist } from '@scure/bip39/wordlists/english.js';
-import { fingerprint } from './fingerprint.js';
+import { fingerprint, parseFingerprint } from './fingerprint.js';
 import { generateSealKeyPair, generateSigningKeyPair } from './signing.js';
 
 const keys = {
@@ -33,4 +33,10 @@ it('changes with each key and with their places', () => {
 
 it('refuses a malformed key', () => {
   expect(() => fingerprint({ ...keys, sealPublicKey: 'AAAA' })).toThrow(expect.objectContaining({ code: 'KEYS_INVALID' }));
+});
+
+it('is read as people type it, and nothing else is', () => {
+  const words = 'chapter midnight sweet burger misery inject';
+  for (const typed of [words, ` ${words.toUpperCase()}\n`, words.replaceAll(' ', '-')]) expect(parseFingerprint(typed)).toBe(words);
+  for (const typed of ['', 'chapter', `${words} inject`, words.replace('sweet', 'sweeet')]) expect(parseFingerprint(typed)).toBeNull();
 });

@@ -1,7 +1,7 @@
 import type { SeededRandom } from '@rahatback/testing';
 import type { BackupHarness } from '../backup-harness.suite.js';
 
-const ROWS = 5_000;
+const ROWS = 2_500;
 const CHANGES_PER_STEP = 4;
 
 /** What a database holds, part by part: a digest of each table that does not depend on the order of rows, its columns, indexes, sequences, large objects. */
@@ -26,7 +26,7 @@ export class ChangingDatabase {
   ) {}
 
   async fill(): Promise<void> {
-    for (let count = 0; count < 4; count += 1) await this.createTable();
+    for (let count = 0; count < 6; count += 1) await this.createTable();
     await this.createLargeObject();
   }
 

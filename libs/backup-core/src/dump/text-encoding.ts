@@ -17,31 +17,46 @@ const LABELS: Readonly<Record<string, string>> = {
   ISO_8859_7: 'iso-8859-7',
   ISO_8859_8: 'iso-8859-8',
   KOI8R: 'koi8-r',
+  KOI8U: 'koi8-u',
   EUC_JP: 'euc-jp',
+  EUC_JIS_2004: 'euc-jp',
+  EUC_KR: 'euc-kr',
+  EUC_CN: 'gbk',
   WIN866: 'ibm866',
 };
 
-/** Where ISO 8859-9 differs from ISO 8859-1. The decoders of WHATWG's names for the two are Windows code pages, which differ in 0x80 to 0x9F. */
-const LATIN5_LETTERS: Readonly<Record<string, string>> = { Ð: 'Ğ', Ý: 'İ', Þ: 'Ş', ð: 'ğ', ý: 'ı', þ: 'ş' };
-/** Encodings that Node does not know, or knows in another version: dumps are taken in UTF-8, which the server translates. */
-const READ_AS_UTF8: ReadonlySet<string> = new Set(['EUC_TW', 'EUC_CN', 'EUC_KR', 'EUC_JIS_2004', 'KOI8U']);
+/**
+ * Characters that PostgreSQL reads otherwise than the decoder does. LATIN5 is read as ISO 8859-1, because the decoders of WHATWG's names for the two are
+ * Windows code pages, which differ in 0x80 to 0x9F.
+ */
+const CORRECTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  LATIN5: { Ð: 'Ğ', Ý: 'İ', Þ: 'Ş', ð: 'ğ', ý: 'ı', þ: 'ş' },
+  KOI8U: { ў: '╝', Ў: '╬' },
+  EUC_CN: { '·': '・', '—': '―' },
+};
 
 export interface TextReader {
   decode(bytes: Buffer): string;
 }
 
-/** The encoding to take a dump in, so that its names can be read exactly: the database's own, or UTF-8. */
-export const dumpEncoding = (encoding: string): string => (READ_AS_UTF8.has(encoding) ? 'UTF8' : encoding);
-
-/** Reader of the names in a dump of that encoding; UTF-8 for one that Node does not know. Table data is never decoded. */
-export function decoderFor(encoding: string): TextReader {
-  if (encoding === 'LATIN1') return { decode: (bytes) => bytes.toString('latin1') };
-  if (encoding === 'LATIN5')
-    return { decode: (bytes) => bytes.toString('latin1').replaceAll(/[ÐÝÞðýþ]/g, (letter) => LATIN5_LETTERS[letter] ?? letter) };
+function readerOf(encoding: string): TextReader {
+  if (encoding === 'LATIN1' || encoding === 'LATIN5') return { decode: (bytes) => bytes.toString('latin1') };
   const label = LABELS[encoding] ?? encoding.replace(/^WIN(\d+)$/, 'windows-$1');
   try {
     return new TextDecoder(label);
   } catch {
     return new TextDecoder();
   }
+}
+
+/**
+ * Reader of the names in a dump of that encoding; table data is never decoded. Exact but for names beyond ASCII in EUC_TW and EUC_JIS_2004, and three
+ * characters of EUC_KR, which Node does not know.
+ */
+export function decoderFor(encoding: string): TextReader {
+  const reader = readerOf(encoding);
+  const corrections = CORRECTIONS[encoding];
+  if (!corrections) return reader;
+  const wrong = new RegExp(`[${Object.keys(corrections).join('')}]`, 'g');
+  return { decode: (bytes) => reader.decode(bytes).replaceAll(wrong, (letter) => corrections[letter] ?? letter) };
 }

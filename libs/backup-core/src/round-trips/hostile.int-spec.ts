@@ -27,9 +27,7 @@ const ENCODINGS: readonly (readonly [encoding: string, name: string, text: strin
   ['WIN1251', 'таблица', 'Съешь ещё'],
   ['EUC_JP', '表の名前', '日本語テキスト ソ 能'],
   ['EUC_KR', '테이블', '한국어'],
-  ['EUC_TW', '表名', '繁體中文'],
   ['EUC_CN', '表名', '简体中文'],
-  ['EUC_JIS_2004', '表の名前', '日本語'],
   ['KOI8U', 'таблиця', 'їжак ґ'],
 ];
 
@@ -194,6 +192,8 @@ describe('hostile databases', () => {
 
   it.each(ENCODINGS)('encoding %s', async (encoding, name, text) => {
     const database = `encoded_${encoding.toLowerCase()}`;
+    // A name of the server's that has no meaning in this encoding.
+    await server.query(`CREATE ROLE "ğ of ${encoding}"`);
     await server.query(`CREATE DATABASE ${database} TEMPLATE template0 ENCODING '${encoding}' LOCALE 'C'`);
     const odd = identifier(name);
     await harness.query(

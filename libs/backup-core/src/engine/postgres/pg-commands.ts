@@ -1,6 +1,5 @@
 import type { Connection } from '@rahatback/contracts';
 import type { DatabaseTraits } from '../../dump/dump-facts.js';
-import { dumpEncoding } from '../../dump/text-encoding.js';
 import type { ToolCommand } from '../../process/spawn-tool.js';
 import type { ClientTools, DatabaseAccess } from '../database-engine.js';
 import { programOf } from './pg-tools.js';
@@ -37,7 +36,10 @@ function environmentOf({ password }: DatabaseAccess, settings: Readonly<Record<s
   };
 }
 
-/** Plain SQL to stdout (docs/adr/0002), in the database's own encoding where we can read that, whatever a setting asks clients to use. */
+/**
+ * Plain SQL to stdout (docs/adr/0002), in the database's own encoding, whatever a setting of it asks clients to use: nothing
+ * is translated, so no name of a role that another database gave is in the way.
+ */
 export const dumpCommand = (
   access: DatabaseAccess,
   tools: ClientTools,
@@ -49,7 +51,7 @@ export const dumpCommand = (
     '--quote-all-identifiers',
     '--no-password',
     `--lock-wait-timeout=${LOCK_WAIT_MS}`,
-    ...(source ? [`--encoding=${dumpEncoding(source.encoding)}`] : []),
+    ...(source ? [`--encoding=${source.encoding}`] : []),
     `--dbname=${conninfo(access.connection, access.caFile)}`,
   ],
   env: environmentOf(access, DUMP_SETTINGS),

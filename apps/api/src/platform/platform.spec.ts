@@ -60,6 +60,7 @@ describe('logged addresses', () => {
   it('lose query and ticket', () => {
     expect(redactUrl('/v1/agents?token=secret')).toBe('/v1/agents');
     expect(redactUrl('/v1/parts/ticket?x=1')).toBe('/v1/parts/[redacted]');
+    expect(redactUrl('/v1/downloads/ticket')).toBe('/v1/downloads/[redacted]');
   });
 });
 

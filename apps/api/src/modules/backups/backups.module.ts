@@ -9,6 +9,8 @@ import { AgentPublication } from './agent-publication.service.js';
 import { AgentRemoval } from './agent-removal.service.js';
 import { AttemptGuard } from './attempt-guard.service.js';
 import { AttemptStorage } from './attempt-storage.service.js';
+import { BackupArchiveController } from './backup-archive.controller.js';
+import { BackupArchives } from './backup-archive.service.js';
 import { BackupAttemptRow } from './backup-attempt.entity.js';
 import { BackupCancel } from './backup-cancel.service.js';
 import { BackupCleanup } from './backup-cleanup.service.js';
@@ -41,7 +43,7 @@ import { BackupsProcessor } from './backups.processor.js';
     DatabasesModule,
     JobsModule,
   ],
-  controllers: [BackupExportsController, BackupsController],
+  controllers: [BackupArchiveController, BackupExportsController, BackupsController],
   providers: [
     AgentFileEvents,
     AgentPublication,
@@ -49,6 +51,7 @@ import { BackupsProcessor } from './backups.processor.js';
     AttemptGuard,
     AttemptStorage,
     BackupAgentEvents,
+    BackupArchives,
     BackupCancel,
     BackupCleanup,
     BackupDeletion,

@@ -8,7 +8,7 @@ import { startRgw, waitFor, type PrivateS3 } from '@rahatback/testing';
 import { startApi, type RunningApi } from '../../testing/start-api.js';
 import { chainLocked, locationOf } from '../backups/index.js';
 import { BackupScene } from '../backups/testing/backup-scene.js';
-import { s3Storage, storedScene, type StorageKind, type StoredScene } from './testing/stored-scene.js';
+import { s3Storage, storedScene, type StorageKind, type StoredScene } from '../backups/testing/stored-scene.js';
 
 type Told = Pick<ImportAnswer, 'imported' | 'alreadyKnown' | 'manifestsFound'>;
 

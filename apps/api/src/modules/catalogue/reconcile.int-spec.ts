@@ -5,7 +5,7 @@ import type { CatalogueDifference, ReconcileAnswer } from '@rahatback/contracts'
 import { startRgw, type PrivateS3 } from '@rahatback/testing';
 import { startApi, type RunningApi } from '../../testing/start-api.js';
 import { refusalOf, type BackupScene } from '../backups/testing/backup-scene.js';
-import { storedScene, type StorageKind, type StoredScene } from './testing/stored-scene.js';
+import { storedScene, type StorageKind, type StoredScene } from '../backups/testing/stored-scene.js';
 import { ReconcileSweep } from './reconcile-sweep.service.js';
 
 describe('reconciling a storage with the history', () => {

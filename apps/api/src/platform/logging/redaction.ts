@@ -28,6 +28,6 @@ export const REDACTED_PATHS: readonly string[] = [
   'config.redisUrl',
 ];
 
-/** Keeps the path of a URL; the query and the ticket of a part, which is a credential, go. */
+/** Keeps the path of a URL; the query and the ticket of a part or download, which is a credential, go. */
 export const redactUrl = (url: string): string =>
-  (url.split('?', 1)[0] ?? '').replace(/^\/v1\/parts\/.+/, '/v1/parts/[redacted]');
+  (url.split('?', 1)[0] ?? '').replace(/^\/v1\/(parts|downloads)\/.+/, '/v1/$1/[redacted]');

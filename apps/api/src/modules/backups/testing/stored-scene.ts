@@ -5,7 +5,7 @@ import type { StorageBackend } from '@rahatback/storage';
 import { S3Backend } from '@rahatback/storage';
 import type { PrivateS3 } from '@rahatback/testing';
 import type { RunningApi } from '../../../testing/start-api.js';
-import { BackupScene } from '../../backups/testing/backup-scene.js';
+import { BackupScene } from './backup-scene.js';
 
 export type StorageKind = 'local' | 's3';
 

@@ -115,6 +115,19 @@ export type UpdateDatabaseDto = {
     tlsCa?: string;
 };
 
+export type JobPassphraseDto = {
+    jobId: string;
+    encryptionPassword: string;
+};
+
+export type RebindDatabaseDto = {
+    agentId: string;
+    password?: string;
+    host?: string;
+    port?: number;
+    passphrases?: Array<JobPassphraseDto>;
+};
+
 export type CreateJobDto = {
     databaseId: string;
     name: string;
@@ -426,6 +439,13 @@ export type DeleteAnswer = {
     success: true;
     status: 'deleting';
     message: string;
+};
+
+export type DownloadAnswer = {
+    url: string;
+    fileName: string;
+    sizeBytes: number;
+    expiresAt: string;
 };
 
 export type EnrolAnswer = {
@@ -1553,6 +1573,30 @@ export type DatabasesUpdateResponses = {
 
 export type DatabasesUpdateResponse = DatabasesUpdateResponses[keyof DatabasesUpdateResponses];
 
+export type DatabasesRebindToData = {
+    body: RebindDatabaseDto;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/databases/{id}/rebind';
+};
+
+export type DatabasesRebindToErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type DatabasesRebindToError = DatabasesRebindToErrors[keyof DatabasesRebindToErrors];
+
+export type DatabasesRebindToResponses = {
+    200: DatabaseView;
+};
+
+export type DatabasesRebindToResponse = DatabasesRebindToResponses[keyof DatabasesRebindToResponses];
+
 export type DatabasesTestSavedData = {
     body?: never;
     path: {
@@ -1695,6 +1739,54 @@ export type JobsUpdateResponses = {
 };
 
 export type JobsUpdateResponse = JobsUpdateResponses[keyof JobsUpdateResponses];
+
+export type BackupArchiveRequestData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: {
+        chain?: 'true' | 'false' | '1' | '0';
+    };
+    url: '/v1/backups/history/{id}/download';
+};
+
+export type BackupArchiveRequestErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type BackupArchiveRequestError = BackupArchiveRequestErrors[keyof BackupArchiveRequestErrors];
+
+export type BackupArchiveRequestResponses = {
+    200: DownloadAnswer;
+};
+
+export type BackupArchiveRequestResponse = BackupArchiveRequestResponses[keyof BackupArchiveRequestResponses];
+
+export type BackupArchiveDownloadData = {
+    body?: never;
+    path: {
+        ticket: string;
+    };
+    query?: never;
+    url: '/v1/downloads/{ticket}';
+};
+
+export type BackupArchiveDownloadErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type BackupArchiveDownloadError = BackupArchiveDownloadErrors[keyof BackupArchiveDownloadErrors];
+
+export type BackupArchiveDownloadResponses = {
+    200: unknown;
+};
 
 export type BackupExportsStartData = {
     body?: never;

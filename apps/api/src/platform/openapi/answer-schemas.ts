@@ -14,6 +14,7 @@ export const ANSWERS: Readonly<Record<string, string>> = {
   'AuthController.refresh': '{"$ref":"#/components/schemas/TokenAnswer"}',
   'AuthController.register': '{"$ref":"#/components/schemas/SessionAnswer"}',
   'AuthController.stepUp': '{"$ref":"#/components/schemas/StepUpAnswer"}',
+  'BackupArchiveController.request': '{"$ref":"#/components/schemas/DownloadAnswer"}',
   'BackupExportsController.start': '{"$ref":"#/components/schemas/ExportAnswer"}',
   'BackupExportsController.view': '{"$ref":"#/components/schemas/ExportView"}',
   'BackupsController.cancel': '{"$ref":"#/components/schemas/CancelAnswer"}',
@@ -28,6 +29,7 @@ export const ANSWERS: Readonly<Record<string, string>> = {
   'DatabasesController.create': '{"$ref":"#/components/schemas/DatabaseView"}',
   'DatabasesController.get': '{"$ref":"#/components/schemas/DatabaseView"}',
   'DatabasesController.list': '{"$ref":"#/components/schemas/DatabaseViewPage"}',
+  'DatabasesController.rebindTo': '{"$ref":"#/components/schemas/DatabaseView"}',
   'DatabasesController.testSaved': '{"$ref":"#/components/schemas/ConnectionTestAnswer"}',
   'DatabasesController.testUnsaved': '{"$ref":"#/components/schemas/ConnectionTestAnswer"}',
   'DatabasesController.update': '{"$ref":"#/components/schemas/DatabaseView"}',
@@ -102,6 +104,8 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
     '{"type":"object","properties":{"results":{"type":"array","items":{"$ref":"#/components/schemas/DatabaseView"}},"page":{"type":"number"},"limit":{"type":"number"},"totalPages":{"type":"number"},"totalResults":{"type":"number"},"estimated":{"type":"boolean"}},"required":["results","page","limit","totalPages","totalResults"]}',
   DeleteAnswer:
     '{"type":"object","properties":{"success":{"type":"boolean","enum":[true]},"status":{"type":"string","enum":["deleting"]},"message":{"type":"string"}},"required":["success","status","message"]}',
+  DownloadAnswer:
+    '{"type":"object","properties":{"url":{"type":"string"},"fileName":{"type":"string"},"sizeBytes":{"type":"number"},"expiresAt":{"type":"string"}},"required":["url","fileName","sizeBytes","expiresAt"]}',
   EnrolAnswer:
     '{"type":"object","properties":{"agentId":{"type":"string"},"workspaceId":{"type":"string"},"serverId":{"type":"string"},"commandPublicKey":{"type":"string"},"commandKeyId":{"type":"string"},"recoveryRecipient":{"type":"string","nullable":true},"fingerprint":{"type":"string"}},"required":["agentId","workspaceId","serverId","commandPublicKey","commandKeyId","recoveryRecipient","fingerprint"]}',
   EnrolCodeView:

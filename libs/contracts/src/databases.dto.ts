@@ -1,4 +1,19 @@
-import { IsIn, IsInt, IsOptional, IsString, IsUUID, Length, Matches, Max, MaxLength, Min } from 'class-validator';
+import { Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsIn,
+  IsInt,
+  IsOptional,
+  IsString,
+  IsUUID,
+  Length,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  ValidateNested,
+} from 'class-validator';
 import type { DatabaseType, TlsMode } from './statuses.js';
 import { DATABASE_TYPES, TLS_MODES } from './statuses.js';
 
@@ -103,6 +118,52 @@ export class UpdateDatabaseDto {
   @IsString()
   @MaxLength(100_000)
   tlsCa?: string;
+}
+
+export class JobPassphraseDto {
+  @IsUUID()
+  jobId: string;
+
+  @IsString()
+  @Length(1, 1024)
+  encryptionPassword: string;
+}
+
+/**
+ * POST /v1/databases/:id/rebind: another agent takes the database over, after the first one was lost or the database has moved. What was sealed to
+ * the first one is typed again, because nobody else can open it.
+ */
+export class RebindDatabaseDto {
+  @IsUUID()
+  agentId: string;
+
+  /** Needed when the database has a password; an empty one takes it away. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(1024)
+  @Matches(NO_BREAKS, { message: 'password must not hold line breaks' })
+  password?: string;
+
+  /** Where the new agent finds the database; left out: as before. */
+  @IsOptional()
+  @IsString()
+  @Length(1, 255)
+  @Matches(/^(?!-)[A-Za-z0-9_.:\-/[\]%]+$/, { message: 'host must be a name, an address or a socket folder' })
+  host?: string;
+
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(65_535)
+  port?: number;
+
+  /** For every job of the database that has a passphrase. */
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(100)
+  @ValidateNested({ each: true })
+  @Type(() => JobPassphraseDto)
+  passphrases?: JobPassphraseDto[];
 }
 
 export interface DatabaseView {

@@ -37,6 +37,8 @@ it('refuses a malformed key', () => {
 
 it('is read as people type it, and nothing else is', () => {
   const words = 'chapter midnight sweet burger misery inject';
-  for (const typed of [words, ` ${words.toUpperCase()}\n`, words.replaceAll(' ', '-')]) expect(parseFingerprint(typed)).toBe(words);
-  for (const typed of ['', 'chapter', `${words} inject`, words.replace('sweet', 'sweeet')]) expect(parseFingerprint(typed)).toBeNull();
+  for (const typed of [words, ` ${words.toUpperCase()}\n`, words.replaceAll(' ', '-')])
+    expect(parseFingerprint(typed)).toBe(words);
+  for (const typed of ['', 'chapter', `${words} inject`, words.replace('sweet', 'sweeet')])
+    expect(parseFingerprint(typed)).toBeNull();
 });

@@ -46,6 +46,15 @@ export class DatabaseDirectory {
     return this.get(tx, workspaceId, databaseId);
   }
 
+  /**
+   * The same with its jobs, which come first: whoever starts a run holds its job and then points to the database. A run that begins at this moment is
+   * therefore seen afterwards, or comes later and finds what the caller has changed.
+   */
+  async lockWithJobs(tx: Tx, workspaceId: string, databaseId: string): Promise<DatabaseRow> {
+    await tx.query('SELECT 1 FROM jobs WHERE database_id = $1 ORDER BY id FOR UPDATE', [databaseId]);
+    return this.lock(tx, workspaceId, databaseId);
+  }
+
   /** The rows of a workspace that were not deleted; alias `db`. */
   query(tx: Tx, workspaceId: string) {
     return tx

@@ -1,9 +1,17 @@
 import { Body, Controller, Delete, Get, HttpCode, Patch, Post, Query } from '@nestjs/common';
-import { CreateDatabaseDto, DatabaseConnectionDto, PageQueryDto, UpdateDatabaseDto } from '@rahatback/contracts';
+import {
+  CreateDatabaseDto,
+  DatabaseConnectionDto,
+  PageQueryDto,
+  RebindDatabaseDto,
+  UpdateDatabaseDto,
+} from '@rahatback/contracts';
 import type { ConnectionTestAnswer, DatabaseView, Page } from '@rahatback/contracts';
 import type { Actor } from '../../platform/http/actor.js';
-import { CurrentActor, IdParam } from '../../platform/http/decorators.js';
+import { CurrentActor, IdParam, Roles } from '../../platform/http/decorators.js';
+import { FreshLogin } from '../../platform/http/step-up.guard.js';
 import { ConnectionTests } from './connection-tests.service.js';
+import { DatabaseRebind } from './database-rebind.service.js';
 import { DatabasesService } from './databases.service.js';
 
 @Controller('v1/databases')
@@ -11,6 +19,7 @@ export class DatabasesController {
   constructor(
     private readonly databases: DatabasesService,
     private readonly tests: ConnectionTests,
+    private readonly rebind: DatabaseRebind,
   ) {}
 
   @Post('test-connection')
@@ -43,6 +52,14 @@ export class DatabasesController {
   @HttpCode(204)
   remove(@CurrentActor() actor: Actor, @IdParam() id: string): Promise<void> {
     return this.databases.remove(actor, id);
+  }
+
+  @Post(':id/rebind')
+  @HttpCode(200)
+  @Roles('owner', 'admin')
+  @FreshLogin()
+  rebindTo(@CurrentActor() actor: Actor, @IdParam() id: string, @Body() dto: RebindDatabaseDto): Promise<DatabaseView> {
+    return this.rebind.run(actor, id, dto);
   }
 
   @Post(':id/test-connection')

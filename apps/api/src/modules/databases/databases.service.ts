@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import type { CreateDatabaseDto, DatabaseView, Page, PageQueryDto, UpdateDatabaseDto } from '@rahatback/contracts';
-import { AppError } from '@rahatback/contracts';
 import { Database, type Tx } from '../../platform/database/database.js';
 import type { Actor } from '../../platform/http/actor.js';
 import { pageOf } from '../../platform/http/pages.js';
@@ -10,6 +9,7 @@ import { AuditTrail } from '../audit/index.js';
 import { assertDatabaseHost } from './database-host.js';
 import { DatabaseDirectory, toDatabaseView } from './database-directory.js';
 import { DatabaseDeletions } from './database-deletions.js';
+import { assertIdle } from './database-idle.js';
 import { assertEngine, sealPassword } from './database-password.js';
 import { DatabaseRow } from './database.entity.js';
 
@@ -100,9 +100,8 @@ export class DatabasesService {
   remove(actor: Actor, id: string): Promise<void> {
     const { workspaceId } = actor;
     return this.database.inWorkspace(workspaceId, async (tx) => {
-      // A run that begins at this moment has locked the row first, and is seen below; or comes later, and finds it deleted.
-      await this.directory.lock(tx, workspaceId, id);
-      await assertIdle(tx, id);
+      await this.directory.lockWithJobs(tx, workspaceId, id);
+      await assertIdle(tx, id, 'delete');
       await this.deletions.announce(tx, actor, id);
       await tx.update(DatabaseRow, { id }, { deletedAt: () => 'clock_timestamp()' });
       await this.record(tx, actor, { action: 'database.deleted', id });
@@ -125,19 +124,4 @@ export class DatabasesService {
     const { action, id: targetId, detail = {} } = deed;
     return this.audit.record(tx, { workspaceId: actor.workspaceId, actor, action, targetType: 'database', targetId, detail });
   }
-}
-
-/** Backups, restores and verifications are modules further on, but their rows point here: this only looks whether any of them runs. */
-async function assertIdle(tx: Tx, databaseId: string): Promise<void> {
-  const rows = await tx.query<{ isBusy: boolean }[]>(
-    `SELECT EXISTS (SELECT 1 FROM backups WHERE database_id = $1 AND status = 'running')
-         OR EXISTS (SELECT 1 FROM restores WHERE database_id = $1 AND status = 'running')
-         OR EXISTS (SELECT 1 FROM verifications WHERE database_id = $1 AND status = 'PENDING') AS "isBusy"`,
-    [databaseId],
-  );
-  if (rows[0]?.isBusy === false) return;
-  throw new AppError(
-    'CONFLICT',
-    'A backup, restore or verification of this database is running. Wait until it has ended, or cancel it, then delete.',
-  );
 }

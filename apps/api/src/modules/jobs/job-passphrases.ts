@@ -33,6 +33,11 @@ export class JobPassphrases {
     return this.seal(tx, passphrase, 1);
   }
 
+  /** For the agent that takes the job's database over. The version grows as with any new passphrase. */
+  reseal(tx: Tx, job: JobRow, agentId: string, key: PassphraseKek): Promise<PassphraseColumns> {
+    return this.seal(tx, { workspaceId: job.workspaceId, agentId, jobId: job.id, key }, job.passphraseVersion + 1);
+  }
+
   /** A version that grows makes the next backup begin a new chain. */
   async change(
     tx: Tx,

@@ -5,7 +5,6 @@ import { Database, type Tx } from '../../platform/database/database.js';
 import type { Actor } from '../../platform/http/actor.js';
 import { newId } from '../../platform/ids.js';
 import { AuditTrail } from '../audit/index.js';
-import { DatabaseDirectory } from '../databases/index.js';
 import { KeyHandover, type KeyPlan } from './key-handover.service.js';
 import { alreadyRunning, RestoreCommands } from './restore-commands.service.js';
 import { RestoreSettlement } from './restore-settlement.service.js';
@@ -27,7 +26,6 @@ export class RestoreStart {
   constructor(
     private readonly database: Database,
     private readonly subjects: RestoreSubjects,
-    private readonly databases: DatabaseDirectory,
     private readonly keys: KeyHandover,
     private readonly commands: RestoreCommands,
     private readonly audit: AuditTrail,
@@ -51,10 +49,9 @@ export class RestoreStart {
     }
   }
 
-  /** Nothing is done before the person has typed the name, and never two towards one live database. */
+  /** The database is locked already. Nothing is done before the person has typed the name, and never two towards one live database. */
   private async checkSwap(tx: Tx, { database, live }: RestoreSubject, typed: string | undefined): Promise<void> {
     checkConfirmation(typed, live ?? '');
-    await this.databases.lock(tx, database.workspaceId, database.id);
     await assertNoSwapAhead(tx, database.id, live ?? '');
   }
 

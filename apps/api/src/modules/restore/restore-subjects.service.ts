@@ -91,9 +91,9 @@ export class RestoreSubjects {
     };
   }
 
-  /** The database that was backed up may be gone; one that is named must be there, and of the same engine. */
+  /** Locked, so that it does not go to another agent meanwhile. It must be of the same engine as the one that was backed up, which may be gone. */
   private async targetOf(tx: Tx, backup: BackupRow, wantedId: string | undefined): Promise<DatabaseRow> {
-    const target = await this.databases.get(tx, backup.workspaceId, wantedId ?? backup.databaseId);
+    const target = await this.databases.lock(tx, backup.workspaceId, wantedId ?? backup.databaseId);
     const source = await tx.findOneByOrFail(DatabaseRow, { id: backup.databaseId });
     if (target.type === source.type) return target;
     throw new AppError(

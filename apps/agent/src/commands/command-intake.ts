@@ -49,7 +49,9 @@ const refusalOf = ({ result }: CommandEntry): ErrorBody => {
 const cancelled = (): AppError => new AppError('CANCELLED', 'A person cancelled it.');
 
 const targetOf = (command: CommandEnvelope): string | null =>
-  isCommandOf(command, 'job:cancel') || isCommandOf(command, 'restore:cancel') ? command.payload.targetCommandId : null;
+  isCommandOf(command, 'job:cancel') || isCommandOf(command, 'restore:cancel') || isCommandOf(command, 'verification:cancel')
+    ? command.payload.targetCommandId
+    : null;
 
 /**
  * The only way for a command into this agent. Whatever comes in, and however often: a genuine command is journalled before it is acknowledged,

@@ -58,8 +58,10 @@ const RESULTS = [
 const OTHERS = [
   'backup:started',
   'restore:started',
+  'verification:started',
   'backup:progress',
   'restore:progress',
+  'verification:progress',
   'upload:begin',
   'upload:part',
   'upload:complete',

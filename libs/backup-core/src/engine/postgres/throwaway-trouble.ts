@@ -11,6 +11,7 @@ const REQUIREMENTS: readonly RegExp[] = [
   /could not open (?:dictionary|stop-word|synonym|thesaurus|affix) file "[^"]+"/,
   /role "[^"]+" does not exist/,
   /tablespace "[^"]+" does not exist/,
+  /invalid value for parameter "default_table(?:space|_access_method)": "[^"]+"/,
   /language "[^"]+" does not exist/,
   /access method "[^"]+" does not exist/,
   /unrecognized configuration parameter "[^"]+\.[^"]+"/,

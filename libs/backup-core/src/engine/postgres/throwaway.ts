@@ -13,6 +13,7 @@ import { findServerPrograms, prefixOf, serverProgram, type ServerPrograms } from
 import { chooseTools } from './pg-tools.js';
 import { makeThrowawayFolder, removeThrowawayFolder, type ThrowawayFolder } from './throwaway-folder.js';
 import { chooseIsolation, giveToUnprivileged, unprivilegedUid, type Isolation } from './throwaway-isolation.js';
+import { killSurvivors, THROWAWAY_MARK } from './throwaway-survivors.js';
 import { restoreTrouble } from './throwaway-trouble.js';
 
 const SUPERUSER = 'postgres';
@@ -63,7 +64,8 @@ function settingsOf(place: Place, { objects }: DumpFacts): Record<string, string
 
 function serverCommand(place: Place, facts: DumpFacts): ToolCommand {
   const settings = Object.entries(settingsOf(place, facts)).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  return { binary: serverProgram(place.programs, 'postgres'), args: ['-D', dataDirOf(place), ...settings], env: ENVIRONMENT };
+  const env = { ...ENVIRONMENT, [THROWAWAY_MARK]: place.folder.path };
+  return { binary: serverProgram(place.programs, 'postgres'), args: ['-D', dataDirOf(place), ...settings], env };
 }
 
 const startFailure = (what: string, said: string): AppError => {
@@ -203,6 +205,7 @@ function serverOf(place: Place, { tool, access, tools, serverVersion }: Running)
     hasEnded: () => ended,
     stop: async () => {
       await tool.kill();
+      if (!isolation.ownProcesses) killSurvivors(folder.path);
       if (await removeThrowawayFolder(folder.path, isolation.ownProcesses)) return;
       throw new AppError('INTERNAL', `${folder.path} of the throw-away server could not be removed. Remove it by hand.`);
     },

@@ -53,7 +53,7 @@ async function restore(
   { backup, record }: { readonly backup: OpenBackup; readonly record: RunRecord },
 ): Promise<Outcome> {
   const { command, signal } = run;
-  const { connection, targetDatabase, restoreId } = command.payload;
+  const { connection, targetDatabase, restoreId, selection } = command.payload;
   const report = reportBase(command);
   const engine = engineOf(connection.type);
   const completed = ({ tables, bytesRestored, logTail }: RestoreResult): RestoreCompletedReport => ({
@@ -72,6 +72,7 @@ async function restore(
     tools: await parts.tools(engine),
     targetDatabase,
     restoreId,
+    selection,
     signal,
     onStarted: startReport(parts, run),
     onSpawn: childRecorder(parts, run),

@@ -22,12 +22,15 @@ export class DigestCollector implements DumpHandler {
   private readonly largeObjects = new LargeObjectStatements(this.largeObjectRows);
   private current: { target: CopyTarget; rows: RowDigest } | null = null;
 
+  /** @param wants which tables are digested; the others are passed over */
+  constructor(private readonly wants: (target: CopyTarget) => boolean = () => true) {}
+
   statement(sql: string): void {
     this.largeObjects.statement(sql);
   }
 
   copyStart(target: CopyTarget): void {
-    this.current = { target, rows: new RowDigest() };
+    if (this.wants(target)) this.current = { target, rows: new RowDigest() };
   }
 
   copyData(bytes: Buffer): void {

@@ -1,6 +1,7 @@
-import type { Connection, DatabaseType } from '@rahatback/contracts';
+import type { Connection, DatabaseType, RestoreSelection } from '@rahatback/contracts';
 import type { TableDigest } from '../dump/digest-collector.js';
 import type { DatabaseTraits, DumpFacts } from '../dump/dump-facts.js';
+import type { SelectionPlan } from '../dump/selection-plan.js';
 import type { ToolCommand, ToolExit } from '../process/spawn-tool.js';
 import type { RestoreTrouble, ThrowawayRequest, ThrowawayServer } from './throwaway-server.js';
 
@@ -58,8 +59,18 @@ export interface RestoreFeed {
   finish(): {
     readonly rest: readonly Buffer[];
     readonly digests: readonly TableDigest[];
+    /** Of what was let through. */
     readonly facts: Omit<DumpFacts, 'database'>;
+    /** What a selection let through and left out, in words; null without one. */
+    readonly selected: string | null;
   };
+}
+
+/** Reads a dump until it is clear what a selection needs. */
+export interface SelectionReader {
+  /** @returns true when no more is needed. @throws AppError DATA_CORRUPT */
+  push(bytes: Buffer): boolean;
+  plan(): SelectionPlan;
 }
 
 export interface StagingDatabase {
@@ -116,7 +127,9 @@ export interface DatabaseEngine {
   dumpFailure(exit: ToolExit, errorTail: string, access: DatabaseAccess): Error;
   restoreCommand(access: DatabaseAccess, tools: ClientTools): ToolCommand;
   /** Null tools: the dump is only judged, nothing reads what comes out. */
-  restoreFeed(tools: ClientTools | null): RestoreFeed;
+  restoreFeed(tools: ClientTools | null, plan?: SelectionPlan | null): RestoreFeed;
+  /** @throws AppError SELECTION_INVALID naming what the backup lacks */
+  planSelection(selection: readonly RestoreSelection[], facts: DumpFacts): SelectionReader;
   restoreFailure(exit: ToolExit, errorTail: string): Error;
   /** What the target lacks for this dump. @throws AppError RESTORE_FAILED naming roles and extensions, RESTORE_TARGET_EXISTS */
   preflight(access: DatabaseAccess, targetDatabase: string, facts: DumpFacts): Promise<void>;

@@ -1,7 +1,10 @@
-import { AppError, type TableComparison } from '@rahatback/contracts';
+import { AppError, type RestoreSelection, type TableComparison } from '@rahatback/contracts';
 import { endingError } from '../as-app-error.js';
 import { crashPoint } from '../crash-point.js';
+import { qualifiedName } from '../dump/copy-target.js';
 import type { TableDigest } from '../dump/digest-collector.js';
+import type { DumpFacts } from '../dump/dump-facts.js';
+import type { SelectionPlan } from '../dump/selection-plan.js';
 import { withCaFile } from '../engine/ca-file.js';
 import type { ClientTools, DatabaseAccess, DatabaseEngine, ProbeResult } from '../engine/database-engine.js';
 import type { ProcessRecord } from '../process/leftover.js';
@@ -25,6 +28,8 @@ export interface RestoreRequest extends RunListener {
   readonly targetDatabase: string;
   /** Names the staging database, so that it can be recognised after a crash. */
   readonly restoreId: string;
+  /** Only these tables and schemas; empty or left out: everything. */
+  readonly selection?: readonly RestoreSelection[];
   readonly signal: AbortSignal;
   readonly onStarted?: (started: { readonly probe: ProbeResult; readonly tool: string }) => void;
   readonly onSpawn?: (record: ProcessRecord) => void;
@@ -39,7 +44,11 @@ export interface RestoreResult {
   readonly logTail: string;
 }
 
+/** What a selection comes to; null without one. */
+type Planned = RestoreRequest & { readonly plan: SelectionPlan | null };
+
 interface Loaded {
+  readonly facts: Pick<DumpFacts, 'tables' | 'sequences'>;
   readonly digests: readonly TableDigest[];
   readonly logTail: string;
 }
@@ -78,19 +87,21 @@ async function restore(request: RestoreRequest): Promise<RestoreResult> {
   request.onStarted?.({ probe, tool: engine.toolName(tools) });
   await engine.preflight(access, targetDatabase, backup.facts);
 
+  const plan = await planOf(request);
+
   progress.begin('create');
   const staging = await engine.createStaging(access, restoreId, backup.facts);
   try {
     crashPoint('restore.created');
     const inStaging: DatabaseAccess = { ...access, connection: { ...access.connection, database: staging } };
     progress.begin('load', engine.toolName(tools));
-    const { digests, logTail } = await load(request, inStaging, tools, progress);
+    const { digests, facts, logTail } = await load({ ...request, plan }, inStaging, tools, progress);
     crashPoint('restore.loaded');
 
     progress.begin('digest');
     const restored = await engine.digestDatabase(inStaging, digests, backup.facts, request.signal);
     const tables = compareTables(digests, restored);
-    assertEqual(tables, await engine.differingSequences(inStaging, backup.facts));
+    assertEqual(tables, await engine.differingSequences(inStaging, { ...backup.facts, ...facts }));
     crashPoint('restore.digested');
 
     request.signal.throwIfAborted();
@@ -106,7 +117,18 @@ async function restore(request: RestoreRequest): Promise<RestoreResult> {
   }
 }
 
-async function load(request: RestoreRequest, access: DatabaseAccess, tools: ClientTools, progress: Progress): Promise<Loaded> {
+/** Reads as much of the backup as it takes to know what a selection needs. @throws AppError SELECTION_INVALID */
+async function planOf({ engine, backup, selection, signal }: RestoreRequest): Promise<SelectionPlan | null> {
+  if (selection === undefined || selection.length === 0) return null;
+  const reader = engine.planSelection(selection, backup.facts);
+  for await (const bytes of dumpBytes(backup)) {
+    signal.throwIfAborted();
+    if (reader.push(bytes)) break;
+  }
+  return reader.plan();
+}
+
+async function load(request: Planned, access: DatabaseAccess, tools: ClientTools, progress: Progress): Promise<Loaded> {
   const { engine, signal, onSpawn } = request;
   const secrets = access.password === null ? [] : [access.password];
   const tool = await spawnTool(engine.restoreCommand(access, tools), { signal, secrets, ...(onSpawn ? { onSpawn } : {}) });
@@ -114,8 +136,7 @@ async function load(request: RestoreRequest, access: DatabaseAccess, tools: Clie
   // What statements answer is of no use, but must be read.
   tool.stdout.resume();
   try {
-    const digests = await feed(request, tools, tool, progress);
-    return { digests, logTail: tool.errorTail() };
+    return { ...(await feed(request, tools, tool, progress)), logTail: tool.errorTail() };
   } catch (error) {
     // Killed before stdin ends: psql would take that end for the end of the dump, and commit.
     await tool.kill();
@@ -125,13 +146,13 @@ async function load(request: RestoreRequest, access: DatabaseAccess, tools: Clie
 }
 
 async function feed(
-  request: RestoreRequest,
+  request: Planned,
   tools: ClientTools,
   tool: RunningTool,
   progress: Progress,
-): Promise<readonly TableDigest[]> {
-  const { engine, backup, signal } = request;
-  const restoreFeed = engine.restoreFeed(tools);
+): Promise<Omit<Loaded, 'logTail'>> {
+  const { engine, backup, signal, plan } = request;
+  const restoreFeed = engine.restoreFeed(tools, plan);
   const feeder = new ToolFeeder(tool);
   await feeder.write(restoreFeed.prelude);
   progress.startFlow();
@@ -145,18 +166,20 @@ async function feed(
       crashPoint('restore.mid');
     }
   }
-  const { rest, digests } = restoreFeed.finish();
+  const { rest, digests, facts, selected } = restoreFeed.finish();
   for (const piece of rest) await feeder.write(piece);
-  assertRowsAsRecorded(digests, backup);
+  assertRowsAsRecorded(digests, backup, plan);
+  if (selected !== null) progress.begin('select', selected);
   const exit = await feeder.finish();
   signal.throwIfAborted();
   if (exit.code !== 0) throw engine.restoreFailure(exit, tool.errorTail());
-  return digests;
+  return { digests, facts };
 }
 
 /** The stream was counted when it was made: the same bytes must give the same counts. */
-function assertRowsAsRecorded(digests: readonly TableDigest[], { facts }: OpenBackup): void {
-  const wrong = facts.tables.find(({ schema, table, rows }, position) => {
+function assertRowsAsRecorded(digests: readonly TableDigest[], { facts }: OpenBackup, plan: SelectionPlan | null): void {
+  const recorded = facts.tables.filter(({ schema, table }) => plan === null || plan.tables.has(qualifiedName(schema, table)));
+  const wrong = recorded.find(({ schema, table, rows }, position) => {
     const found = digests[position];
     return found?.schema !== schema || found.table !== table || found.rows !== rows;
   });

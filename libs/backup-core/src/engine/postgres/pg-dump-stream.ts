@@ -1,10 +1,14 @@
-import { AppError } from '@rahatback/contracts';
+import { AppError, type RestoreSelection } from '@rahatback/contracts';
 import { randomBytes } from 'node:crypto';
-import { DigestCollector } from '../../dump/digest-collector.js';
+import { qualifiedName } from '../../dump/copy-target.js';
+import { DigestCollector, LARGE_OBJECTS } from '../../dump/digest-collector.js';
+import type { DumpFacts, TableFacts } from '../../dump/dump-facts.js';
 import { DumpFormError, DumpScanner } from '../../dump/dump-scanner.js';
 import { FactsCollector } from '../../dump/facts-collector.js';
 import { RestoreFilter } from '../../dump/restore-filter.js';
-import type { ClientTools, DumpInspector, RestoreFeed } from '../database-engine.js';
+import { SelectionFilter } from '../../dump/selection-filter.js';
+import { assertSelection, SelectionPlanner, type SelectionPlan } from '../../dump/selection-plan.js';
+import type { ClientTools, DumpInspector, RestoreFeed, SelectionReader } from '../database-engine.js';
 import { knowsRestrict } from './pg-tools.js';
 
 /** Runs `work`; what it says about the dump's form becomes an error of that code. */
@@ -34,26 +38,52 @@ export function inspectDump(): DumpInspector {
   };
 }
 
-/** What psql gets: SQL and table data only, behind a `\restrict` whose key nobody else knows. */
-export function restoreFeed(tools: ClientTools | null): RestoreFeed {
+/**
+ * What psql gets: SQL and table data only, behind a `\restrict` whose key nobody else knows.
+ * @param plan leaves out what a selection does not need; null lets everything through
+ */
+export function restoreFeed(tools: ClientTools | null, plan: SelectionPlan | null = null): RestoreFeed {
   const filter = new RestoreFilter();
-  const digests = new DigestCollector();
+  const selection = plan && new SelectionFilter(filter, plan);
+  const wants = ({ schema, table }: Pick<TableFacts, 'schema' | 'table'>): boolean =>
+    plan === null || plan.tables.has(qualifiedName(schema, table)) || (plan.largeObjects && table === LARGE_OBJECTS.table);
+  const digests = new DigestCollector(wants);
   const facts = new FactsCollector();
-  const scanner = new DumpScanner([filter, digests, facts]);
+  const scanner = new DumpScanner([filter, ...(selection ? [selection] : []), digests, facts]);
   const safe = <T>(work: () => T): T => judged('DATA_CORRUPT', 'Do not restore this backup; use another.', work);
   return {
     prelude: Buffer.from(tools && knowsRestrict(tools) ? `\\restrict ${randomBytes(24).toString('hex')}\n` : ''),
     push: (bytes) =>
       safe(() => {
         scanner.push(bytes);
-        return filter.take();
+        return (selection ?? filter).take();
       }),
     finish: () =>
       safe(() => {
         scanner.end();
         const missing = facts.missing();
         if (missing !== null) throw new DumpFormError(`The dump is cut short: ${missing}.`, scanner.position);
-        return { rest: filter.take(), digests: digests.digests(), facts: facts.facts() };
+        const rest = selection ? selection.take(true) : filter.take();
+        const all = facts.facts();
+        const tables = all.tables.filter(wants);
+        const sequences = selection ? all.sequences.filter(({ name }) => selection.keeps(name)) : all.sequences;
+        const selected = selection?.summary() ?? null;
+        return { rest, digests: digests.digests().filter(wants), facts: { ...all, tables, sequences }, selected };
       }),
+  };
+}
+
+/** Works out what a selection needs, from the first part of a dump. @throws AppError SELECTION_INVALID */
+export function planSelection(selection: readonly RestoreSelection[], facts: DumpFacts): SelectionReader {
+  assertSelection(selection, facts);
+  const planner = new SelectionPlanner(selection);
+  const scanner = new DumpScanner([planner]);
+  return {
+    push: (bytes) =>
+      judged('DATA_CORRUPT', 'Do not restore this backup; use another.', () => {
+        scanner.push(bytes);
+        return planner.isComplete;
+      }),
+    plan: () => planner.plan(),
   };
 }

@@ -1,7 +1,7 @@
 import type { DatabaseEngine } from '../database-engine.js';
 import { dumpCommand, restoreCommand } from './pg-commands.js';
 import { differingSequences, digestDatabase } from './pg-digests.js';
-import { inspectDump, restoreFeed } from './pg-dump-stream.js';
+import { inspectDump, planSelection, restoreFeed } from './pg-dump-stream.js';
 import { dumpFailure, restoreFailure } from './pg-failures.js';
 import { probe } from './pg-probe.js';
 import { createStaging, dropStaging, findRestored, findStaging, preflight, publishStaging } from './pg-staging.js';
@@ -24,6 +24,7 @@ export const postgresEngine: DatabaseEngine = {
   dumpFailure,
   restoreCommand,
   restoreFeed,
+  planSelection,
   restoreFailure,
   preflight,
   createStaging,

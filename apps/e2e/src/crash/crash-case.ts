@@ -1,7 +1,7 @@
 /** Which process dies, what is going on meanwhile. */
 export type Victim = 'agent' | 'api' | 'worker' | 'redis';
 /** `lose-agent`: the agent dies too, and stays away until its lease has ended. */
-export type Operation = 'backup' | 'restore' | 'cancel' | 'delete' | 'lose-agent';
+export type Operation = 'backup' | 'restore' | 'cancel' | 'delete' | 'lose-agent' | 'verify' | 'swap' | 'undo';
 
 export interface CrashCase {
   /** Name of the crash point; for Redis, the moment. */
@@ -24,7 +24,15 @@ function victimOf(point: string): Victim {
   return point.startsWith('worker.') ? 'worker' : 'agent';
 }
 
+const BY_TOPIC: readonly (readonly [prefix: string, operation: Operation])[] = [
+  ['verify.', 'verify'],
+  ['swap.', 'swap'],
+  ['undo.', 'undo'],
+];
+
 function operationOf(point: string): Operation {
+  const topic = BY_TOPIC.find(([prefix]) => point.startsWith(prefix));
+  if (topic) return topic[1];
   if (point.includes('restore')) return 'restore';
   if (point.includes('cleanup')) return 'cancel';
   if (point.includes('watchdog')) return 'lose-agent';

@@ -7,6 +7,15 @@ import type { World } from '../system/world.js';
 import { waitOnline } from '../system/agent-side.js';
 import type { CrashCase, CrashOutcome } from './crash-case.js';
 import { storedFiles, violationsOf } from './invariants.js';
+import {
+  startSwap,
+  startUndo,
+  startVerification,
+  swapEnd,
+  swapSettled,
+  verificationEnd,
+  verificationRows,
+} from './proof-cases.js';
 
 interface End {
   readonly ended: string;
@@ -27,6 +36,7 @@ export interface CrashBench {
 export async function openCrashBench(world: World): Promise<CrashBench> {
   const identityPath = join(world.server.home, 'identity.txt');
   await writeFile(identityPath, `${world.recovery.identity}\n`, { mode: 0o600 });
+  await world.agent.mustRun(['policy', 'allow-restore-over-live']);
   return { world, job: await world.makeJob(), identityPath };
 }
 
@@ -91,6 +101,19 @@ async function restartWith(world: World, crash: CrashCase, env: Readonly<Record<
   await isUp(world, crash.victim);
 }
 
+/** For an undo the swap has come before the kill: only the undo itself is under way. */
+const PROOFS: Partial<Record<CrashCase['operation'], (world: World, backupId: string) => Promise<unknown>>> = {
+  verify: startVerification,
+  swap: startSwap,
+  undo: async (world) => startUndo(world, (await newestRestore(world)).id),
+};
+
+async function newestRestore({ person }: World): Promise<RestoreView> {
+  const [newest] = (await person.call<Page<RestoreView>>('GET', '/v1/restores?limit=1')).results;
+  if (!newest) throw new Error('There is no restore to undo');
+  return newest;
+}
+
 /** Starts what the victim shall die of. Returns the row to watch, when the answer came through. */
 async function act(bench: CrashBench, crash: CrashCase, before: BackupDetailView | undefined): Promise<void> {
   const { person } = bench.world;
@@ -100,6 +123,8 @@ async function act(bench: CrashBench, crash: CrashCase, before: BackupDetailView
     ));
   if (crash.operation === 'delete')
     return void (await ignoringCuts(() => person.call('DELETE', `/v1/backups/history/${before?.id ?? ''}`)));
+  const proof = PROOFS[crash.operation];
+  if (proof) return void (await ignoringCuts(() => proof(bench.world, before?.id ?? '')));
   const run = await ignoringCuts(() => person.call<RunAnswer>('POST', `/v1/backups/jobs/${bench.job.id}/run`));
   if (crash.operation === 'lose-agent') await bench.world.agent.daemon.kill();
   if (crash.operation !== 'cancel' || !run) return;
@@ -127,6 +152,7 @@ const nothingStarted = (crash: CrashCase): End => ({
 async function endsOf(bench: CrashBench, crash: CrashCase, { backup, known }: Before): Promise<End> {
   if (crash.operation === 'restore') return restoreEnd(bench, crash, known);
   if (crash.operation === 'delete') return deleteEnd(bench, backup);
+  if (PROOFS[crash.operation]) return proofEnd(bench, crash, known);
   const fresh = (await rowsOf(bench)).filter((row) => !known.has(row.id));
   const [row] = fresh;
   if (!row) return nothingStarted(crash);
@@ -162,6 +188,15 @@ async function restoreEnd(bench: CrashBench, crash: CrashCase, known: ReadonlySe
     { timeoutMs: 20_000, describe: 'half-restored databases to be dropped' },
   ).catch(() => violations.push(`left on the server: ${strays.join(', ')}`));
   return { ended: ended.status, code: ended.errorCode, violations };
+}
+
+async function proofEnd({ world }: CrashBench, crash: CrashCase, known: ReadonlySet<string>): Promise<End> {
+  const limitMs = SETTLE_LIMIT_MS + 5_000;
+  if (crash.operation === 'undo') return swapEnd(world, (await newestRestore(world)).id, limitMs);
+  const rows = crash.operation === 'verify' ? await verificationRows(world) : [await newestRestore(world)];
+  const row = rows.find(({ id }) => !known.has(id));
+  if (!row) return nothingStarted(crash);
+  return crash.operation === 'verify' ? verificationEnd(world, row.id, limitMs) : swapEnd(world, row.id, limitMs);
 }
 
 async function deleteEnd(bench: CrashBench, deleted: BackupDetailView | undefined): Promise<End> {
@@ -222,14 +257,23 @@ async function heal(world: World, crash: CrashCase): Promise<void> {
   await world.agent.daemon.start();
 }
 
+const NEEDS_BACKUP: readonly CrashCase['operation'][] = ['restore', 'delete', 'verify', 'swap', 'undo'];
+
+async function swapFirst({ world }: CrashBench, backup: BackupDetailView | undefined): Promise<void> {
+  const { restoreHistoryId } = await startSwap(world, backup?.id ?? '');
+  const { swapState, errorMessage } = await swapSettled(world, restoreHistoryId, SETTLE_LIMIT_MS);
+  if (swapState !== 'swapped') throw new Error(`The swap before the crash ended ${swapState ?? '?'}: ${errorMessage ?? ''}`);
+}
+
 /**
  * One crash: the process is armed, dies, comes back; then the row must end within 60 s and the invariants must hold.
  * @throws Error when the point was never reached: a point that cannot be hit is a defect of the suite
  */
 export async function runCrashCase(bench: CrashBench, crash: CrashCase): Promise<CrashOutcome> {
-  const needsBackup = crash.operation === 'restore' || crash.operation === 'delete';
-  const before = needsBackup ? await goodBackup(bench) : undefined;
-  const known = new Set([...(await rowsOf(bench)).map((row) => row.id), ...(await restoreRows(bench)).map((row) => row.id)]);
+  const before = NEEDS_BACKUP.includes(crash.operation) ? await goodBackup(bench) : undefined;
+  if (crash.operation === 'undo') await swapFirst(bench, before);
+  const lists = [await rowsOf(bench), await restoreRows(bench), await verificationRows(bench.world)];
+  const known = new Set(lists.flatMap((rows) => rows.map(({ id }) => id)));
   const kill = crash.victim === 'redis' ? killRedis : killAtPoint;
   const back = await kill(bench, crash, before).catch(async (error: unknown) => {
     await heal(bench.world, crash);

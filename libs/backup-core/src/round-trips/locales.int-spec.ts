@@ -16,6 +16,8 @@ const IDENTITY = `SELECT to_jsonb(d) - ARRAY['oid', 'datname', 'datdba', 'datfro
 const [installed = 15] = clientMajors();
 const majors = [installed, 18].filter((major, at, all) => missingMajor(major) === null && all.indexOf(major) === at);
 
+jest.setTimeout(120_000);
+
 describe.each(majors)('databases of every locale on PostgreSQL %i', (major) => {
   let server: PrivatePostgres;
   let harness: BackupHarness;

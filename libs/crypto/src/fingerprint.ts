@@ -11,6 +11,12 @@ export interface FingerprintKeys {
   readonly serverPublicKey: string;
 }
 
+/**
+ * Stands for the seal key of an agent of which only the signing key is known, out of a recovery kit. Nobody can seal to it (its shared secret is
+ * zero, which X25519 refuses), and whoever has the kit computes the same words without asking a server.
+ */
+export const UNKNOWN_SEAL_KEY = Buffer.alloc(RAW_KEY_SIZE).toString('base64');
+
 const WORDS = 6;
 const BITS_PER_WORD = 11;
 

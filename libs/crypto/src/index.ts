@@ -26,7 +26,7 @@ export {
   type Keyring,
   type KeyringKey,
 } from './envelope.js';
-export { fingerprint, parseFingerprint, type FingerprintKeys } from './fingerprint.js';
+export { fingerprint, UNKNOWN_SEAL_KEY, parseFingerprint, type FingerprintKeys } from './fingerprint.js';
 export type { HpkeCiphertext } from './hpke.js';
 export { unwrapHpkeSlot, wrapHpkeSlot, type HpkeSlot, type SlotAgent } from './hpke-slot.js';
 export { createKeysFile, parseKeysFile, serializeKeysFile, type KeysFile, type KeySlot, type NewKeysFile } from './keys-file.js';
@@ -50,7 +50,16 @@ export {
   recipientOf,
   type RecoveryIdentity,
 } from './recovery-identity.js';
-export { parseRecoveryKit, recoveryKitText, type PinnedKey, type RecoveryKit, type RecoveryKitKeys } from './recovery-kit.js';
+export {
+  parsePinnedKeys,
+  parseRecoveryKit,
+  pinnedKeysText,
+  recoveryKitText,
+  type PinnedKey,
+  type PinnedKeys,
+  type RecoveryKit,
+  type RecoveryKitKeys,
+} from './recovery-kit.js';
 export { openSealed, sealSecret, type OpenRequest, type SealBinding, type SealRequest } from './sealing.js';
 export {
   enrolProofBytes,

@@ -6,7 +6,7 @@ import {
   recipientOf,
   type RecoveryIdentity,
 } from './recovery-identity.js';
-import { parseRecoveryKit, recoveryKitText, type RecoveryKit } from './recovery-kit.js';
+import { parsePinnedKeys, parseRecoveryKit, pinnedKeysText, recoveryKitText, type RecoveryKit } from './recovery-kit.js';
 import { generateSigningKeyPair } from './signing.js';
 
 const agentKeys = [
@@ -124,5 +124,14 @@ describe('the kit', () => {
     const name = `x\n${genuine}\u2028${genuine}\r${genuine}`;
     expect(parseRecoveryKit(recoveryKitText({ ...kit, workspaceName: name }))).toEqual(keys());
     expect(() => recoveryKitText({ ...kit, agentKeys: [{ id: 'a b', publicKey: '' }] })).toThrow(RangeError);
+  });
+
+  it('prints its pinned keys again without the private half, and takes both pages for one kit', () => {
+    const bare = recoveryKitText({ ...kit, agentKeys: [], serverKeys: [] });
+    const page = pinnedKeysText(kit);
+    expect(page).not.toContain('AGE-SECRET-KEY');
+    expect(parsePinnedKeys(page)).toEqual({ agentKeys, serverKeys });
+    expect(parseRecoveryKit(`${bare}\n${page}`)).toEqual(keys());
+    expect(() => parsePinnedKeys(page.replace('agent agent-1', 'agent agent-8'))).toThrow(/agent-8/);
   });
 });

@@ -20,6 +20,9 @@ export interface RecoveryKit {
   readonly createdAt: string;
 }
 
+/** The public part of a kit: what an import of backups needs, and what makes a manifest genuine. */
+export type PinnedKeys = Pick<RecoveryKit, 'agentKeys' | 'serverKeys'>;
+
 /** What a program needs of a kit. Names and dates are for people. */
 export type RecoveryKitKeys = Pick<RecoveryKit, 'identity' | 'recipient' | 'agentKeys' | 'serverKeys'>;
 
@@ -99,6 +102,28 @@ export const recoveryKitText = (kit: RecoveryKit): string => {
   ].join('\n');
 };
 
+/**
+ * The pinned keys alone, to be printed again and kept with the kit whenever an agent was added: a kit is made before there is any. Holds nothing
+ * secret. A kit and these lines, in one file, are read as one kit.
+ */
+export const pinnedKeysText = (pinned: PinnedKeys & Pick<RecoveryKit, 'workspaceName' | 'createdAt'>): string =>
+  [
+    'RAHATBACK PINNED KEYS / SABİTLENMİŞ ANAHTARLAR',
+    '==============================================',
+    `Workspace / Çalışma alanı: ${oneLine(pinned.workspaceName)}`,
+    `Created / Oluşturulma:     ${oneLine(pinned.createdAt)}`,
+    '',
+    'EN  Public. Keep this page with the recovery kit: it proves backups genuine',
+    '    when the server is gone. Print it again when an agent was added.',
+    'TR  Herkese açıktır. Bu sayfayı kurtarma kitiyle birlikte saklayın: sunucu',
+    '    yok olduğunda yedeklerin gerçek olduğunu kanıtlar. Yeni bir ajan',
+    '    eklendiğinde yeniden yazdırın.',
+    '',
+    ...pinnedLines('agent', pinned.agentKeys),
+    ...pinnedLines('server', pinned.serverKeys),
+    '',
+  ].join('\n');
+
 const differs = (what: string): CryptoError =>
   new CryptoError(
     'RECOVERY_KEY_INVALID',
@@ -115,6 +140,12 @@ const parsePinned = (text: string, kind: 'agent' | 'server'): PinnedKey[] =>
     },
   );
 
+/** The pinned keys of a kit or of a page of pinned keys. Throws RECOVERY_KEY_INVALID naming the one that is mistyped. */
+export const parsePinnedKeys = (text: string): PinnedKeys => ({
+  agentKeys: parsePinned(text, 'agent'),
+  serverKeys: parsePinned(text, 'server'),
+});
+
 /**
  * Reads a kit back, typed or pasted: other spacing and line breaks, another case of the identity, and missing sentences do not matter.
  * Throws RECOVERY_KEY_INVALID when identity, recipient or a pinned key is missing or mistyped, naming which.
@@ -125,5 +156,5 @@ export const parseRecoveryKit = (text: string): RecoveryKitKeys => {
   if (check !== undefined && check.toLowerCase() !== checkOf(identity)) throw differs('The secret identity');
   const recipient = /\bage1[02-9ac-hj-np-z]{58}\b/.exec(text)?.[0] ?? '';
   assertRecipient(recipient);
-  return { identity, recipient, agentKeys: parsePinned(text, 'agent'), serverKeys: parsePinned(text, 'server') };
+  return { identity, recipient, ...parsePinnedKeys(text) };
 };

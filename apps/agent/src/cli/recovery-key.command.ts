@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
-import { AppError } from '@rahatback/contracts';
+import { AppError, type TrustAnswer } from '@rahatback/contracts';
 import {
   assertRecipient,
   generateRecoveryIdentity,
+  pinnedKeysText,
   parseTypedIdentity,
   recipientOf,
   recoveryKitText,
@@ -17,6 +18,7 @@ import { readTextFile } from './secret-input.js';
 interface RecoveryOptions {
   readonly out?: string;
   readonly trust?: string;
+  readonly pins?: string | boolean;
   readonly showRecipient?: string;
   readonly workspaceName: string;
   readonly json?: boolean;
@@ -62,6 +64,39 @@ async function agentKeysOf({ home }: CliContext): Promise<PinnedKey[]> {
   return identity && keys ? [{ id: identity.agentId, publicKey: keys.sign.publicKey }] : [];
 }
 
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
+
+/** The file that `GET /v1/workspace/trust` answered. @throws AppError VALIDATION */
+async function trustFile(path: string): Promise<{ agentKeys: PinnedKey[]; serverKeys: PinnedKey[] }> {
+  try {
+    const { serverKeyId, serverPublicKey, agents } = JSON.parse(await readTextFile(path)) as Partial<TrustAnswer>;
+    if (!isText(serverKeyId) || !isText(serverPublicKey) || !Array.isArray(agents)) throw new Error('not that answer');
+    return {
+      agentKeys: agents.map(({ agentId, signPublicKey }) => ({ id: String(agentId), publicKey: String(signPublicKey) })),
+      serverKeys: [{ id: serverKeyId, publicKey: serverPublicKey }],
+    };
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    throw new AppError('VALIDATION', `${path} is not what GET /v1/workspace/trust answers. Save that answer there.`, undefined, {
+      cause: error,
+    });
+  }
+}
+
+/** The public keys that prove backups genuine, to print again without the private half of the kit. */
+async function printPins(context: CliContext, options: RecoveryOptions): Promise<void> {
+  const told = isText(options.pins) ? await trustFile(options.pins) : { agentKeys: [], serverKeys: [] };
+  const own = (await agentKeysOf(context)).filter(({ id }) => !told.agentKeys.some((key) => key.id === id));
+  const pinned = { agentKeys: [...told.agentKeys, ...own], serverKeys: told.serverKeys };
+  if (options.json) {
+    printJson(context, pinned);
+    return;
+  }
+  const page = pinnedKeysText({ workspaceName: options.workspaceName, ...pinned, createdAt: new Date().toISOString() });
+  if (options.out === undefined) context.stdout.write(page);
+  else await writeNew(options.out, page);
+}
+
 async function generate(context: CliContext, options: RecoveryOptions): Promise<void> {
   const { identity, recipient } = await generateRecoveryIdentity();
   const kit = recoveryKitText({
@@ -95,11 +130,16 @@ export function addRecoveryKeyCommand(program: Command, context: CliContext): vo
     .description('make a recovery key and its printable kit, or trust the key of the workspace')
     .option('--out <file>', 'write the kit there (0600) instead of printing it')
     .option('--trust <age1…>', 'pin this public recovery key: backups for any other are refused')
+    .option(
+      '--pins [file]',
+      'print the public keys to keep with the kit: this agent’s, and those that GET /v1/workspace/trust answered',
+    )
     .option('--show-recipient <kit>', 'print the public half of a kit or identity file')
     .option('--workspace-name <name>', 'name to print on the kit', 'RahatBack')
     .option('--json', 'print one line of JSON')
     .action((options: RecoveryOptions) => {
       if (options.showRecipient !== undefined) return showRecipient(context, options.showRecipient, options.json === true);
+      if (options.pins !== undefined) return printPins(context, options);
       if (options.trust !== undefined) return trust(context, options.trust, options.json === true);
       return generate(context, options);
     });

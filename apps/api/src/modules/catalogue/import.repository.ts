@@ -1,4 +1,5 @@
 import { AppError } from '@rahatback/contracts';
+import { fingerprint, UNKNOWN_SEAL_KEY } from '@rahatback/crypto';
 import type { Tx } from '../../platform/database/database.js';
 import { newId } from '../../platform/ids.js';
 import { AgentRow } from '../agents/index.js';
@@ -12,6 +13,8 @@ export interface ImportTarget {
   readonly workspaceId: string;
   readonly storageId: string;
   readonly actorId: string;
+  /** This server's command key: what its agents have pinned, and compute an agent's six words with. */
+  readonly serverPublicKey: string;
 }
 
 const JOB_NAME = 'Imported backups';
@@ -55,7 +58,7 @@ export const databaseName = async (tx: Tx, databaseId: string): Promise<string |
  */
 export const ensureAgent = async (
   tx: Tx,
-  { workspaceId }: ImportTarget,
+  { workspaceId, serverPublicKey }: ImportTarget,
   { agentId, signPublicKey }: { readonly agentId: string; readonly signPublicKey: string },
 ): Promise<void> => {
   const known = await tx.findOneBy(AgentRow, { id: agentId });
@@ -74,8 +77,8 @@ export const ensureAgent = async (
     version: 'imported',
     state: 'revoked',
     signPublicKey,
-    sealPublicKey: '',
-    fingerprint: '',
+    sealPublicKey: UNKNOWN_SEAL_KEY,
+    fingerprint: fingerprint({ signPublicKey, sealPublicKey: UNKNOWN_SEAL_KEY, serverPublicKey }),
   });
 };
 

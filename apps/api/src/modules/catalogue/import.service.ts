@@ -5,6 +5,7 @@ import { crashPoint } from '@rahatback/backup-core/crash-point';
 import type { StorageBackend } from '@rahatback/storage';
 import { Database, type Tx } from '../../platform/database/database.js';
 import type { Actor } from '../../platform/http/actor.js';
+import { ServerKeys } from '../../platform/keys/server-keys.js';
 import { AuditTrail } from '../audit/index.js';
 import { placeChains, type PlacedBackup } from './import-chains.js';
 import { openGenuine, type GenuineBackup, type Signers } from './import-manifest.js';
@@ -54,6 +55,7 @@ export class CatalogueImport {
   constructor(
     private readonly database: Database,
     private readonly storages: ServerStorages,
+    private readonly keys: ServerKeys,
     private readonly audit: AuditTrail,
   ) {}
 
@@ -63,7 +65,7 @@ export class CatalogueImport {
     const { backend } = await this.storages.open(workspaceId, storageId);
     const run: Run = {
       actor,
-      target: { workspaceId, storageId, actorId: userId },
+      target: { workspaceId, storageId, actorId: userId, serverPublicKey: this.keys.commandKey.publicKeyBase64 },
       backend,
       signers: {
         agents: new Map(dto.agents.map(({ agentId, signPublicKey }) => [agentId.toLowerCase(), signPublicKey])),

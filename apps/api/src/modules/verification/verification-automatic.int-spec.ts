@@ -39,6 +39,11 @@ describe('a verification after a backup', () => {
   };
   const change = async (jobId: string, changes: object): Promise<JobView> =>
     (await scene.call<JobView>('PATCH', `/v1/backups/jobs/${jobId}`, changes)).body;
+  const autoJob = async (): Promise<string> => {
+    const jobId = await scene.job();
+    await change(jobId, { autoVerifyAfterBackup: true });
+    return jobId;
+  };
   const of = async (backupId: string): Promise<readonly VerificationView[]> =>
     (await scene.call<Page<VerificationView>>('GET', `/v1/backups/history/${backupId}/verifications`)).body.results;
   const begun = (backupId: string): Promise<VerificationView> =>
@@ -72,17 +77,22 @@ describe('a verification after a backup', () => {
       (await scene.sql('SELECT count(*)::int FROM backups WHERE job_id = $1 AND verify_after IS NOT NULL', [jobId]))[0]?.[0] ===
       0;
     await waitFor(unmarked, { describe: 'no backup to wait for its verification' });
-    const rounds = 5 * CONFIG.watchdogIntervalMs;
-    await new Promise((resolve) => setTimeout(resolve, rounds));
+    // Every later round has passed them by, too.
+    await begun((await scene.succeeded(await autoJob())).backupId);
     const counts = await Promise.all(
       [before, during, wanted, deep, after].map(async ({ backupId }) => (await of(backupId)).length),
     );
     expect(counts).toEqual([0, 0, 1, 1, 0]);
+    // What a worker leaves behind that dies between the start and its note of it.
+    await scene.sql(`UPDATE backups SET verify_after = 'BASIC' WHERE id = $1`, [wanted.backupId]);
+    await begun((await scene.succeeded(await autoJob())).backupId);
+    await waitFor(unmarked, { describe: 'the mark to be taken off again' });
+    expect(await of(wanted.backupId)).toHaveLength(1);
     expect(await scene.detail(deep.backupId)).toMatchObject({ verificationStatus: 'PASSED', verificationLevel: 'FULL' });
     const audited = await scene.sql(
-      `SELECT actor_type FROM audit_events WHERE action = 'verification.started' AND detail->>'trigger' = 'after_backup'`,
+      `SELECT DISTINCT actor_type FROM audit_events WHERE action = 'verification.started' AND detail->>'trigger' = 'after_backup'`,
     );
-    expect(audited).toEqual([['system'], ['system']]);
+    expect(audited).toEqual([['system']]);
     await stopWorkers();
   }, 60_000);
 
@@ -110,9 +120,7 @@ describe('a verification after a backup', () => {
   }, 60_000);
 
   it('is SKIPPED with the reason when the agent stays away for too long', async () => {
-    const jobId = await scene.job();
-    await change(jobId, { autoVerifyAfterBackup: true });
-    const { backupId } = await scene.succeeded(jobId);
+    const { backupId } = await scene.succeeded(await autoJob());
     await offline(true);
     try {
       await startWorkers(1, { leaseMs: 2_000 });

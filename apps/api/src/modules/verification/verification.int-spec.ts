@@ -204,6 +204,30 @@ describe('a verification', () => {
     expect(await talk.view(idOf(late))).toMatchObject({ errorCode: 'TIME_LIMIT', logTail: 'pg_dump: done' });
   });
 
+  it('ends once, whoever comes first: a person, the clock, or the agent, which says it again and again', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const command = await talk.begun(backupId);
+      const id = command.payload.verificationId;
+      const ends = await Promise.allSettled([
+        talk.complete(command),
+        scene.call('POST', `/v1/verifications/${id}/cancel`),
+        talk.complete(command),
+        scene.sql(`UPDATE verifications SET deadline_at = now() - interval '1 second' WHERE id = $1`, [id]),
+        talk.fail(command, 'STORAGE_UNREACHABLE'),
+        talk.ask(backupId),
+      ]);
+      for (const end of ends) if (end.status === 'rejected') expect(end.reason).toMatchObject({ code: 'FENCED' });
+      expect((await talk.view(id)).status).not.toBe('PENDING');
+      const endings = await scene.sql(
+        `SELECT count(*)::int FROM audit_events WHERE target_id = $1 AND action <> 'verification.started'`,
+        [id],
+      );
+      expect(endings).toEqual([[1]]);
+      const pending = await scene.sql(`SELECT id FROM verifications WHERE backup_id = $1 AND status = 'PENDING'`, [backupId]);
+      for (const [next] of pending) await scene.call('POST', `/v1/verifications/${String(next)}/cancel`);
+    }
+  });
+
   it('takes reports of its agent, fence and shape only', async () => {
     const id = await fresh();
     const command = await talk.begun(id);

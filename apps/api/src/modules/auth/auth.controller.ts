@@ -1,11 +1,11 @@
 import { Body, Controller, Get, HttpCode, Post, Req, Res } from '@nestjs/common';
-import { AppError, LoginDto, RefreshDto, RegisterDto, ROLES, StepUpDto } from '@rahatback/contracts';
+import { AppError, LoginDto, RefreshDto, RegisterDto, StepUpDto } from '@rahatback/contracts';
 import type { PersonView, SessionAnswer, StepUpAnswer, TokenAnswer } from '@rahatback/contracts';
 import type { Request, Response } from 'express';
 import { AppConfig } from '../../platform/config/app-config.js';
 import { AccessTokens } from '../../platform/http/access-tokens.js';
 import type { Actor } from '../../platform/http/actor.js';
-import { CurrentActor, Public, Roles } from '../../platform/http/decorators.js';
+import { CurrentActor, Public } from '../../platform/http/decorators.js';
 import { AccountsService } from './accounts.service.js';
 import { clearRefreshCookie, clientOf, isBrowser, presentedToken, setRefreshCookie } from './browser-session.js';
 import { PeopleRepository } from './people.repository.js';
@@ -72,8 +72,8 @@ export class AuthController {
     if (isBrowser(request)) clearRefreshCookie(response);
   }
 
+  /** Not for viewers: nothing that they may do asks for it. */
   @Post('step-up')
-  @Roles(...ROLES)
   @HttpCode(200)
   stepUp(@CurrentActor() actor: Actor, @Body() body: StepUpDto): Promise<StepUpAnswer> {
     return this.stepUps.confirm(actor, body.password);

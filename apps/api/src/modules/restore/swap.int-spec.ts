@@ -283,8 +283,7 @@ describe('a swap', () => {
     expect((await scene.deed(body.restoreHistoryId, 'undo', live, young)).status).toBe(200);
     const viewer = await scene.colleague('viewer');
     const forbidden = { status: 403, body: { code: 'FORBIDDEN' } };
-    const viewerToken = await viewer.stepUp();
-    expect(await scene.restore(swap, viewerToken)).toMatchObject(forbidden);
-    expect(await scene.deed(body.restoreHistoryId, 'discard', 'x', viewerToken)).toMatchObject(forbidden);
+    expect(await scene.restore(swap, viewer.token)).toMatchObject(forbidden);
+    expect(await scene.deed(body.restoreHistoryId, 'discard', 'x', viewer.token)).toMatchObject(forbidden);
   });
 });

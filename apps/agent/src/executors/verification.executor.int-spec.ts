@@ -77,7 +77,7 @@ describe('the verification executor', () => {
     expect(journal + world.agent.output).not.toMatch(/PGPASSWORD/);
   });
 
-  it('reports a bad backup as completed, and a storage that is away as failed', async () => {
+  it('reports a bad backup as completed, and names what is wrong', async () => {
     await world.run();
     const objects = world.server.storage.objects;
     const key = `${backup.backupId}/${backup.fence}/data-00001`;

@@ -59,6 +59,41 @@ describe('a verification', () => {
     }
   });
 
+  it.each([
+    [
+      'narrow rows with indexes',
+      'CREATE TABLE n (a int PRIMARY KEY, b int); INSERT INTO n SELECT i, i FROM generate_series(1, 300000) i; CREATE INDEX ON n (b); CREATE INDEX ON n (b, a)',
+    ],
+    [
+      'words with a trigram index',
+      `CREATE EXTENSION pg_trgm; CREATE TABLE w (t text); INSERT INTO w SELECT md5(i::text) FROM generate_series(1, 100000) i; CREATE INDEX ON w USING gin (t gin_trgm_ops)`,
+    ],
+  ])('asks for enough room: %s', async (what, sql) => {
+    const wide = await world.server.createDatabase();
+    await world.harness.query(wide, sql);
+    const { manifest } = await world.harness.backUp(wide);
+    let used = 0;
+    const outcome = await world.verify(manifest.backupId, 'FULL', {
+      onRestored: async ({ connection, password }) => {
+        const { host, port, username: user, database: copy } = connection;
+        const client = new Client({ host, port, user, password: password ?? '', database: copy });
+        await client.connect();
+        const { rows } = await client.query<{ used: string }>(
+          'SELECT (SELECT sum(pg_database_size(oid)) FROM pg_database) + (SELECT sum(size) FROM pg_ls_waldir()) AS used',
+        );
+        used = Number(rows[0]?.used);
+        await client.end();
+      },
+    });
+    const needed = Number(checkOf(outcome, 'server').evidence.neededBytes);
+    const mib = (bytes: number): string => (bytes / 1_048_576).toFixed(1);
+    process.stdout.write(
+      `room, ${what}: dump ${mib(manifest.dumpBytes)} MiB, used ${mib(used)} MiB, asked for ${mib(needed)} MiB\n`,
+    );
+    expect(used).toBeGreaterThan(manifest.dumpBytes);
+    expect(used).toBeLessThan(needed);
+  });
+
   it('reads each stored byte of a full once, its index twice', async () => {
     let bytes = 0;
     const { source } = world.harness.toOpen(full.backupId);

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { DumpFacts } from '../../dump/dump-facts.js';
 import { outputOf } from '../../process/spawn-tool.js';
 import { asUnprivileged, giveToUnprivileged } from './throwaway-isolation.js';
 
@@ -10,14 +11,10 @@ const PREFIX = 'rahatback-verify-';
 const REMOVE_TIMEOUT_MS = 10 * 60_000;
 const KEY_LENGTH = 16;
 
-/**
- * Room for a restored copy: measured on PostgreSQL 15 with the realistic test database (all kinds of indexes, TOAST, large objects), the data
- * folder grows to 1.5 times the plain dump; narrow rows with several indexes reach 2.5. Row heads, index entries and the sort files of index
- * building are what the text does not have.
- */
-export const ROOM_FACTOR = 3;
 /** The empty cluster and its write-ahead log. */
-export const ROOM_FIXED_BYTES = 256 * 1024 * 1024;
+const FIXED_BYTES = 256 * 1024 * 1024;
+/** What a row has in the heap besides its text, and what it has in one index on something small: head, line pointer and alignment, filled to nine tenths. */
+const ROW_BYTES = 32;
 
 /** Where throw-away servers are made: the temporary folder, and the one for larger things. */
 export const THROWAWAY_WORK_DIRS: readonly string[] = [...new Set([tmpdir(), '/var/tmp'])];
@@ -33,7 +30,16 @@ const freeBytesIn = async (folder: string): Promise<number> => {
   return found ? found.bavail * found.bsize : 0;
 };
 
-export const neededBytesFor = (dumpBytes: number): number => dumpBytes * ROOM_FACTOR + ROOM_FIXED_BYTES;
+/**
+ * Room for a restored copy. The text once for the rows, once for indexes on wide columns and for sort files; and for each row its own cost in the heap and
+ * in as many indexes as a table has on average, and one more, since the large tables have more. Narrow rows take most: 8 bytes of text become 58.
+ */
+export function neededBytesFor(dumpBytes: number, { tables, objects }: Pick<DumpFacts, 'tables' | 'objects'>): number {
+  const rows = tables.reduce((sum, table) => sum + table.rows, 0);
+  const indexes = objects.filter(({ type }) => type === 'INDEX' || type === 'CONSTRAINT').length;
+  const indexesPerTable = Math.ceil(indexes / Math.max(1, tables.length)) + 1;
+  return FIXED_BYTES + 2 * dumpBytes + rows * ROW_BYTES * (1 + indexesPerTable);
+}
 
 const inMegabytes = (bytes: number): string => `${Math.ceil(bytes / (1024 * 1024))} MiB`;
 
@@ -50,9 +56,8 @@ export interface ThrowawayFolder {
 export async function makeThrowawayFolder(
   workDirs: readonly string[],
   verificationId: string,
-  dumpBytes: number,
+  neededBytes: number,
 ): Promise<ThrowawayFolder> {
-  const neededBytes = neededBytesFor(dumpBytes);
   let mostFree = 0;
   for (const workDir of workDirs) {
     const freeBytes = await freeBytesIn(workDir);

@@ -1,6 +1,7 @@
 import type { RestoreTrouble } from '../throwaway-server.js';
 
-const NO_ROOM = /No space left on device|could not extend file|Disk quota exceeded|out of memory|could not resize shared memory/i;
+const NO_ROOM =
+  /No space left on device|could not (?:extend|write init) file|Disk quota exceeded|out of memory|could not resize shared memory/i;
 
 /** Sentences of the server that say what the machine lacks, not what is wrong with the dump. */
 const REQUIREMENTS: readonly RegExp[] = [

@@ -11,7 +11,7 @@ import type { ThrowawayPreparation, ThrowawayRequest, ThrowawayServer } from '..
 import { MAINTENANCE_DATABASE, rowsOf, withClient } from './pg-client.js';
 import { findServerPrograms, prefixOf, serverProgram, type ServerPrograms } from './pg-server-programs.js';
 import { chooseTools } from './pg-tools.js';
-import { makeThrowawayFolder, removeThrowawayFolder, type ThrowawayFolder } from './throwaway-folder.js';
+import { makeThrowawayFolder, neededBytesFor, removeThrowawayFolder, type ThrowawayFolder } from './throwaway-folder.js';
 import { chooseIsolation, giveToUnprivileged, unprivilegedUid, type Isolation } from './throwaway-isolation.js';
 import { killSurvivors, THROWAWAY_MARK } from './throwaway-survivors.js';
 import { restoreTrouble } from './throwaway-trouble.js';
@@ -219,7 +219,8 @@ function serverOf(place: Place, { tool, access, tools, serverVersion }: Running)
  */
 export async function startThrowaway(request: ThrowawayRequest): Promise<ThrowawayServer> {
   const programs = await findServerPrograms(majorOf(request.serverVersion), request.search);
-  const folder = await makeThrowawayFolder(request.workDirs, request.verificationId, request.dumpBytes);
+  const neededBytes = neededBytesFor(request.dumpBytes, request.facts);
+  const folder = await makeThrowawayFolder(request.workDirs, request.verificationId, neededBytes);
   let place: Place | null = null;
   try {
     place = await placeFor(request, folder, programs);

@@ -21,6 +21,9 @@ export const CRASH_POINTS = [
 ] as const;
 export type CrashPoint = (typeof CRASH_POINTS)[number];
 
+/** Those of a full verification, around its throw-away server. */
+export const VERIFY_CRASH_POINTS = ['verify.server.started', 'verify.restored'] as const;
+
 /** Those of a swap and its undo, which the proof of swaps passes under load. */
 export const SWAP_CRASH_POINTS = [
   'swap.blocked',

@@ -1,4 +1,11 @@
-export { configureCrashPoints, crashPoint, CRASH_POINTS, SWAP_CRASH_POINTS, type CrashPoint } from './crash-point.js';
+export {
+  configureCrashPoints,
+  crashPoint,
+  CRASH_POINTS,
+  SWAP_CRASH_POINTS,
+  VERIFY_CRASH_POINTS,
+  type CrashPoint,
+} from './crash-point.js';
 export { runBackup } from './backup/run-backup.js';
 export type { BackupIdentity, BackupKeys, BackupLimits, BackupRequest, BackupResult } from './backup/backup-request.js';
 export { INDEX_CACHE_MAX_BYTES, IndexCache } from './chain/index-cache.js';
@@ -13,6 +20,7 @@ export type {
   DatabaseAccess,
   DatabaseEngine,
   DumpInspector,
+  PreflightRequest,
   ProbeResult,
   DiscardRequest,
   RestoreFeed,

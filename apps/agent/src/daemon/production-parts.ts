@@ -10,6 +10,7 @@ import { dropStagingOf, isRestoredBy } from '../executors/drop-staging.js';
 import type { ExecutorParts } from '../executors/executor-parts.js';
 import { keysRewrapExecutor } from '../executors/keys-rewrap.executor.js';
 import { discardExecutor } from '../executors/restore-discard.executor.js';
+import { preflightExecutor } from '../executors/restore-preflight.executor.js';
 import { reopenAfterSwapOf } from '../executors/restore-swap-reopen.js';
 import { swapExecutor, undoExecutor } from '../executors/restore-swap.executor.js';
 import { restoreExecutor } from '../executors/restore.executor.js';
@@ -39,6 +40,7 @@ export function productionParts(config: Pick<AgentConfig, 'toolDirs' | 'path'>, 
         'database:test': databaseTestExecutor(parts),
         'job:execute': backupExecutor(parts),
         'restore:execute': restoreExecutor(parts),
+        'restore:preflight': preflightExecutor(parts),
         'restore:swap': swapExecutor(parts),
         'restore:undo': undoExecutor(parts),
         'restore:discard': discardExecutor(parts),

@@ -38,7 +38,8 @@ export const restoreExecutor =
     }
   };
 
-function linkOf(links: readonly BackupLocation[], backupId: string): BackupLocation {
+/** Where a link of the chain stands. @throws AppError OBJECT_MISSING */
+export function linkOf(links: readonly BackupLocation[], backupId: string): BackupLocation {
   const link = links.find((candidate) => candidate.backupId === backupId);
   if (link !== undefined) return link;
   throw new AppError(

@@ -1,4 +1,4 @@
-import type { Connection, DatabaseType, RestoreSelection } from '@rahatback/contracts';
+import type { Connection, DatabaseType, PreflightFinding, RestoreSelection } from '@rahatback/contracts';
 import type { TableDigest } from '../dump/digest-collector.js';
 import type { DatabaseTraits, DumpFacts } from '../dump/dump-facts.js';
 import type { SelectionPlan } from '../dump/selection-plan.js';
@@ -76,6 +76,18 @@ export interface SelectionReader {
 export interface StagingDatabase {
   readonly name: string;
   readonly restoreId: string;
+}
+
+/** What a restore is meant to do, to be examined before it is begun. */
+export interface PreflightRequest {
+  readonly targetDatabase: string;
+  /** The database that a swap would replace; null for a restore beside. */
+  readonly liveDatabase: string | null;
+  /** Empty: everything. */
+  readonly selection: readonly RestoreSelection[];
+  /** Null when the backup could not be opened: what depends on it is left out. */
+  readonly facts: DumpFacts | null;
+  readonly tools: readonly ClientTools[];
 }
 
 /** The names of a swap; an undo names the same. */
@@ -157,6 +169,8 @@ export interface DatabaseEngine {
   ): Promise<readonly TableDigest[]>;
   /** Names of sequences that do not stand where the dump set them. */
   differingSequences(access: DatabaseAccess, facts: DumpFacts): Promise<readonly string[]>;
+  /** What stands in the way of a restore, and what it would change; makes nothing and does not throw for a server that is away. */
+  examine(access: DatabaseAccess, request: PreflightRequest): Promise<readonly PreflightFinding[]>;
   /** Puts a restored database into the place of the live one, at once or not at all. @throws AppError SWAP_REFUSED, SWAP_FAILED */
   swap(access: DatabaseAccess, request: SwapRequest, signal: AbortSignal): Promise<SwapOutcome>;
   /** Turns a swap round. @throws AppError SWAP_REFUSED, SWAP_FAILED */

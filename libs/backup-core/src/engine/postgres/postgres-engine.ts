@@ -3,6 +3,7 @@ import { dumpCommand, restoreCommand } from './pg-commands.js';
 import { differingSequences, digestDatabase } from './pg-digests.js';
 import { inspectDump, planSelection, restoreFeed } from './pg-dump-stream.js';
 import { dumpFailure, restoreFailure } from './pg-failures.js';
+import { examine } from './pg-preflight.js';
 import { probe } from './pg-probe.js';
 import { createStaging, dropStaging, findRestored, findStaging, preflight, publishStaging } from './pg-staging.js';
 import { reopenAfterSwap, swap, undoSwap } from './pg-swap.js';
@@ -34,6 +35,7 @@ export const postgresEngine: DatabaseEngine = {
   findStaging,
   digestDatabase,
   differingSequences,
+  examine,
   swap,
   undoSwap,
   reopenAfterSwap,

@@ -49,6 +49,8 @@ export interface ThrowawayServer {
   /** Creates the roles that the dump names (they cannot log in) and looks for its extensions. */
   prepare(facts: DumpFacts): Promise<ThrowawayPreparation>;
   hasEnded(): boolean;
+  /** Bytes that it may still take of its disk, which it shares with others; none at 0 and below. */
+  roomBytes(): Promise<number>;
   /** Ends the server with all its processes and removes its folder. May run twice. @throws AppError INTERNAL naming what stays */
   stop(): Promise<void>;
 }

@@ -14,6 +14,7 @@ import type { VerificationContext } from './verification-context.js';
 
 const AFTER_SERVER: readonly VerificationCheckName[] = ['requirements', 'restore', 'row counts', 'digests', 'sequences'];
 const AFTER_RESTORE: readonly VerificationCheckName[] = ['row counts', 'digests', 'sequences'];
+const DISK_LOOK_EVERY_MS = 1_000;
 const LOST = /server closed the connection|connection to server was lost|terminating connection|the database system is/i;
 
 interface Loading {
@@ -28,6 +29,9 @@ export class TrialRestore {
   private loading: Loading | null = null;
   private isOver = false;
   private isStopped = false;
+  /** The disk got too full for others, and the restore was ended for that. */
+  private tookTooMuch = false;
+  private diskWatch: NodeJS.Timeout | null = null;
   private requirements: Readonly<Record<string, unknown>> = {};
   tables: readonly TableComparison[] = [];
   restoreMs: number | null = null;
@@ -125,6 +129,7 @@ export class TrialRestore {
   async end(): Promise<void> {
     if (this.isStopped) return;
     this.isStopped = true;
+    if (this.diskWatch) clearInterval(this.diskWatch);
     const took = stopwatch();
     const { checks } = this.context;
     await this.loading?.tool.kill();
@@ -163,6 +168,16 @@ export class TrialRestore {
     // What statements answer is of no use, but must be read.
     tool.stdout.resume();
     this.loading = { access, tool, feeder: new ToolFeeder(tool), took: restoring };
+    this.diskWatch = setInterval(() => {
+      this.leaveRoom(tool).catch(() => undefined);
+    }, DISK_LOOK_EVERY_MS);
+  }
+
+  /** Ends the restore before it takes what others on this machine need. */
+  private async leaveRoom(tool: RunningTool): Promise<void> {
+    if (this.isOver || (await this.server.roomBytes()) > 0) return;
+    this.tookTooMuch = true;
+    await tool.kill();
   }
 
   private async createCopy(): Promise<string | null> {
@@ -190,10 +205,10 @@ export class TrialRestore {
     const failure = request.engine.restoreFailure(exit, said);
     const trouble = request.engine.restoreTrouble(said);
     const evidence = { exitCode: exit.code, signal: exit.signal };
-    if (trouble.kind === 'no room') {
+    if (this.tookTooMuch || trouble.kind === 'no room') {
       checks.skipped(
         'restore',
-        `The disk or memory of the agent's machine ran full during the restore. ${failure.message}`,
+        `The disk or memory of the agent's machine got too full during the restore: free some, or verify at level DATABASE. ${failure.message}`,
         evidence,
         took(),
       );

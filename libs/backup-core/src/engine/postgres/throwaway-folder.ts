@@ -25,10 +25,16 @@ const keyOf = (verificationId: string): string =>
     .slice(0, KEY_LENGTH)
     .toLowerCase();
 
-const freeBytesIn = async (folder: string): Promise<number> => {
+/** Others live on the same disk: so much of it is never taken. */
+const RESERVE_SHARE = 0.02;
+const RESERVE_LEAST_BYTES = 32 * 1024 * 1024;
+
+/** What a throw-away server may still take of the disk that `folder` is on; 0 and below: nothing. */
+export async function roomIn(folder: string): Promise<number> {
   const found = await statfs(folder).catch(() => null);
-  return found ? found.bavail * found.bsize : 0;
-};
+  if (!found) return 0;
+  return found.bavail * found.bsize - Math.max(RESERVE_LEAST_BYTES, found.blocks * found.bsize * RESERVE_SHARE);
+}
 
 /**
  * Room for a restored copy. The text once for the rows, once for indexes on wide columns and for sort files; and for each row its own cost in the heap and
@@ -60,7 +66,7 @@ export async function makeThrowawayFolder(
 ): Promise<ThrowawayFolder> {
   let mostFree = 0;
   for (const workDir of workDirs) {
-    const freeBytes = await freeBytesIn(workDir);
+    const freeBytes = await roomIn(workDir);
     mostFree = Math.max(mostFree, freeBytes);
     if (freeBytes < neededBytes) continue;
     const path = await mkdtemp(join(workDir, `${PREFIX}${keyOf(verificationId)}-`));

@@ -11,7 +11,7 @@ import type { ThrowawayPreparation, ThrowawayRequest, ThrowawayServer } from '..
 import { MAINTENANCE_DATABASE, rowsOf, withClient } from './pg-client.js';
 import { findServerPrograms, prefixOf, serverProgram, type ServerPrograms } from './pg-server-programs.js';
 import { chooseTools } from './pg-tools.js';
-import { makeThrowawayFolder, neededBytesFor, removeThrowawayFolder, type ThrowawayFolder } from './throwaway-folder.js';
+import { makeThrowawayFolder, neededBytesFor, removeThrowawayFolder, roomIn, type ThrowawayFolder } from './throwaway-folder.js';
 import { chooseIsolation, giveToUnprivileged, unprivilegedUid, type Isolation } from './throwaway-isolation.js';
 import { killSurvivors, THROWAWAY_MARK } from './throwaway-survivors.js';
 import { restoreTrouble } from './throwaway-trouble.js';
@@ -203,6 +203,7 @@ function serverOf(place: Place, { tool, access, tools, serverVersion }: Running)
     sandboxed: (command) => isolation.wrap(command),
     prepare: (facts) => prepare(access, facts),
     hasEnded: () => ended,
+    roomBytes: () => roomIn(folder.path),
     stop: async () => {
       await tool.kill();
       if (!isolation.ownProcesses) killSurvivors(folder.path);

@@ -137,6 +137,7 @@ describe('the command line', () => {
         restoreOverLive: true,
         upgrades: false,
         storageFolders: [],
+        mounts: [],
         exportFolder: null,
       });
       await runAgent(home, ['policy', 'deny-restore-over-live']);

@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises';
-import { isAbsolute, normalize } from 'node:path';
+import { isAbsolute, normalize, sep } from 'node:path';
 import { AppError } from '@rahatback/contracts';
 import type { AgentHome } from './agent-home.js';
 import { readJson, writeJsonAtomic } from './atomic-file.js';
-import { damaged, objectOf } from './json-shape.js';
+import { damaged, objectOf, type JsonObject } from './json-shape.js';
+import { mountPointOf } from './mount-point.js';
 
 /** What the server may order without a person at this machine. Only the CLI on this machine changes it. */
 export interface AgentPolicy {
@@ -13,11 +14,13 @@ export interface AgentPolicy {
   readonly upgrades: boolean;
   /** Absolute folders, besides the agent's own, that backups may be written to, read from and deleted in. */
   readonly storageFolders: readonly string[];
+  /** Where the disks of these folders were mounted when they were allowed: without its disk such a folder is not used. */
+  readonly mounts: readonly string[];
   /** Absolute; null for the agent's own. */
   readonly exportFolder: string | null;
 }
 
-export type PolicySwitch = Exclude<keyof AgentPolicy, 'storageFolders' | 'exportFolder'>;
+export type PolicySwitch = Exclude<keyof AgentPolicy, 'storageFolders' | 'mounts' | 'exportFolder'>;
 
 export const DEFAULT_POLICY: AgentPolicy = {
   newDestinations: true,
@@ -25,6 +28,7 @@ export const DEFAULT_POLICY: AgentPolicy = {
   restoreOverLive: false,
   upgrades: false,
   storageFolders: [],
+  mounts: [],
   exportFolder: null,
 };
 
@@ -50,10 +54,16 @@ export async function readPolicy(home: Pick<AgentHome, 'policyFile'>): Promise<A
   const found = await readJson(home.policyFile);
   if (found === undefined) return DEFAULT_POLICY;
   const object = objectOf(found, home.policyFile);
-  const { storageFolders = [], exportFolder = null } = object;
-  if (!Array.isArray(storageFolders) || !storageFolders.every(isFolder)) throw damaged(home.policyFile, 'storageFolders');
+  const { exportFolder = null } = object;
+  const storageFolders = foldersOf(object, 'storageFolders', home);
+  const mounts = foldersOf(object, 'mounts', home);
   if (exportFolder !== null && !isFolder(exportFolder)) throw damaged(home.policyFile, 'exportFolder');
-  const policy: { -readonly [K in keyof AgentPolicy]: AgentPolicy[K] } = { ...DEFAULT_POLICY, storageFolders, exportFolder };
+  const policy: { -readonly [K in keyof AgentPolicy]: AgentPolicy[K] } = {
+    ...DEFAULT_POLICY,
+    storageFolders,
+    mounts,
+    exportFolder,
+  };
   for (const { key } of POLICY_RULES) {
     const value = object[key];
     if (value === undefined) continue;
@@ -64,6 +74,12 @@ export async function readPolicy(home: Pick<AgentHome, 'policyFile'>): Promise<A
 }
 
 const isFolder = (value: unknown): value is string => typeof value === 'string' && isAbsolute(value);
+
+function foldersOf(object: JsonObject, field: string, home: Pick<AgentHome, 'policyFile'>): string[] {
+  const folders = object[field] ?? [];
+  if (Array.isArray(folders) && folders.every(isFolder)) return folders;
+  throw damaged(home.policyFile, field);
+}
 
 /** Writes the default where there is none yet. May run twice. */
 export async function ensurePolicy(home: AgentHome): Promise<void> {
@@ -76,14 +92,20 @@ export const setPolicyRule = (home: AgentHome, key: PolicySwitch, allowed: boole
 /** Lets backups go to a folder and everything below it. @throws AppError VALIDATION unless it is an absolute path of a folder that exists */
 export async function allowFolder(home: AgentHome, path: string): Promise<AgentPolicy> {
   const folder = await existingFolder(path);
-  return changePolicy(home, ({ storageFolders }) => ({ storageFolders: [...new Set([...storageFolders, folder])] }));
+  const mount = await mountPointOf(folder);
+  return changePolicy(home, ({ storageFolders, mounts }) => ({
+    storageFolders: [...new Set([...storageFolders, folder])],
+    mounts: [...new Set([...mounts, ...(mount === null ? [] : [mount])])],
+  }));
 }
 
 /** What stands there stays, and cannot be read through the server until the folder is allowed again. @throws AppError VALIDATION when it was not allowed */
 export async function denyFolder(home: AgentHome, path: string): Promise<AgentPolicy> {
   const folder = normalize(path).replace(/(?<=.)[/\\]$/, '');
-  return changePolicy(home, ({ storageFolders }) => {
-    if (storageFolders.includes(folder)) return { storageFolders: storageFolders.filter((known) => known !== folder) };
+  return changePolicy(home, ({ storageFolders, mounts }) => {
+    const kept = storageFolders.filter((known) => known !== folder);
+    const isNeeded = (mount: string): boolean => kept.some((known) => known === mount || known.startsWith(mount + sep));
+    if (kept.length < storageFolders.length) return { storageFolders: kept, mounts: mounts.filter(isNeeded) };
     throw new AppError('VALIDATION', `${path} is not among the allowed folders: look at "rahatback-agent policy show".`);
   });
 }

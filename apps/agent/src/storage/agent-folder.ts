@@ -5,6 +5,7 @@ import { AppError } from '@rahatback/contracts';
 import { folderError, FolderSource, type BackupSource } from '@rahatback/storage/agent';
 import type { AgentHome } from '../state/agent-home.js';
 import { isMissing } from '../state/atomic-file.js';
+import { isMountPoint } from '../state/mount-point.js';
 import { readPolicy } from '../state/policy.js';
 import { LazySource } from './lazy-source.js';
 
@@ -23,6 +24,10 @@ const throughLink = (path: string): AppError =>
     `${path} leads through a symbolic link to another place, which a backup folder must not. Remove the link, or allow the place that it leads to.`,
     { rule: 'storage-folders', path },
   );
+
+/** An empty mount point looks like a folder in which every backup has been deleted, and takes backups onto the wrong disk. */
+const notMounted = (path: string): AppError =>
+  new AppError('STORAGE_UNREACHABLE', `The disk of ${path} is not mounted. Mount it, then try again.`, { path });
 
 const forbidden = (path: string, why: string): AppError =>
   new AppError('PATH_FORBIDDEN', `The folder ${JSON.stringify(path)} cannot be used: ${why}. Choose another storagePath.`);
@@ -63,12 +68,14 @@ const isWithin = (path: string, root: string): boolean => {
 
 /**
  * Where `agentPath` of a command is on this machine, links followed: below the agent's own backup folder, or below a folder that the policy allows.
- * @throws AppError AGENT_POLICY_REFUSED with the command to type, PATH_FORBIDDEN, DATA_CORRUPT for a damaged policy
+ * @throws AppError AGENT_POLICY_REFUSED with the command to type, STORAGE_UNREACHABLE when its disk is not mounted, PATH_FORBIDDEN, DATA_CORRUPT for a
+ * damaged policy
  */
 export async function agentFolder(home: FolderHome, agentPath: string): Promise<string> {
   const written = asWritten(home, agentPath);
-  const { storageFolders } = await readPolicy(home);
+  const { storageFolders, mounts } = await readPolicy(home);
   const folder = await followed(written);
+  for (const mount of mounts) if (isWithin(folder, mount) && !(await isMountPoint(mount))) throw notMounted(mount);
   for (const root of [home.backupsDir, ...storageFolders]) {
     if (isWithin(folder, await followed(root))) return folder;
   }

@@ -312,4 +312,24 @@ describe("backups on the agent's own disk", () => {
       await disk.remove();
     }
   });
+
+  it('are neither written nor thought deleted while their disk is not mounted', async () => {
+    const disk = await smallDisk(join(world.dir.path, 'removable'), 64 * 1024 * 1024);
+    if (disk === null) {
+      process.stderr.write('Not tested: a small disk cannot be mounted here (needs root and tmpfs).\n');
+      return;
+    }
+    await world.run();
+    await runAgent(world.home, ['policy', 'allow-folder', disk.path]);
+    const kept = await made(join(disk.path, 'yedek')).finally(disk.remove);
+    expect(await readdir(disk.path)).toEqual([]);
+    const error = { code: 'STORAGE_UNREACHABLE' };
+    expect((await world.result(await remove(kept))).message).toMatchObject({ error });
+    expect((await world.result(await backUp(join(disk.path, 'yedek')))).message).toMatchObject({ error });
+    expect(await readdir(disk.path)).toEqual([]);
+    await runAgent(world.home, ['policy', 'deny-folder', disk.path]);
+    expect(JSON.parse((await runAgent(world.home, ['policy', 'show', '--json'])).stdout)).not.toMatchObject({
+      mounts: expect.arrayContaining([disk.path]),
+    });
+  });
 });

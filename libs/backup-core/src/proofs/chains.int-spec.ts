@@ -27,9 +27,10 @@ describe('a chain of some links', () => {
     for (const one of random.sample(damagesOf(chain), DAMAGES)) await damage.run(one);
     const { report } = damage;
     process.stderr.write(
-      `chains: ${LINKS} links, 3 of them restored equal; ${report.destroyed} objects destroyed, ${report.named} named, ${report.whole} of ${report.independent} independent points still whole, seed ${seed}\n`,
+      `chains: ${LINKS} links, 3 of them restored equal; ${report.destroyed} objects destroyed, ${report.named} named, ${report.whole} of ${report.independent} independent points still whole, ${report.dependent} dependent refused, seed ${seed}\n`,
     );
     expect(report.wrong).toEqual([]);
+    expect(report.dependent).toBeGreaterThan(DAMAGES);
     expect([report.named, report.whole, report.refused]).toEqual([DAMAGES, report.independent, report.dependent]);
     const [lost] = damagesOf(chain);
     expect(lost && (await damage.restoreAround(lost, 'around'))).toMatchObject({ fulls: 1, refused: 1 });

@@ -1,8 +1,10 @@
 import type { SeededRandom } from '@rahatback/testing';
 import type { BackupHarness } from '../backup-harness.suite.js';
 
-const ROWS = 2_500;
-const CHANGES_PER_STEP = 4;
+/** Tables that stay, so that most of each dump is as it was; and small ones that come and go. */
+const LASTING = { tables: 4, rows: 8_000 };
+const PASSING_ROWS = 500;
+const CHANGES_PER_STEP = 3;
 
 /** What a database holds, part by part: a digest of each table that does not depend on the order of rows, its columns, indexes, sequences, large objects. */
 export type DatabaseState = Readonly<Record<string, string>>;
@@ -26,7 +28,7 @@ export class ChangingDatabase {
   ) {}
 
   async fill(): Promise<void> {
-    for (let count = 0; count < 6; count += 1) await this.createTable();
+    for (let count = 0; count < LASTING.tables; count += 1) await this.createTable(LASTING.rows);
     await this.createLargeObject();
   }
 
@@ -42,18 +44,22 @@ export class ChangingDatabase {
   }
 
   private readonly changes: Readonly<Record<string, () => Promise<void>>> = {
-    insert: () => this.insert(this.random.pick(this.tables), 1 + this.random.int(600)),
+    insert: () => this.insert(this.random.pick(this.tables), 1 + this.random.int(200)),
     update: () => this.onSomeRows((table, rows) => `UPDATE ${table} SET note = md5(note), amount = amount + 1 WHERE ${rows}`),
     delete: () => this.onSomeRows((table, rows) => `DELETE FROM ${table} WHERE ${rows}`),
-    truncate: () => this.run(`TRUNCATE ${this.random.pick(this.tables).name}`),
+    truncate: async () => {
+      if (this.passing.length === 0) return this.createTable();
+      await this.run(`TRUNCATE ${this.random.pick(this.passing).name}`);
+    },
     createTable: () => this.createTable(),
     dropTable: async () => {
-      if (this.tables.length < 3) return this.createTable();
-      const [table] = this.tables.splice(this.random.int(this.tables.length), 1);
+      if (this.passing.length === 0) return this.createTable();
+      const [table] = this.tables.splice(LASTING.tables + this.random.int(this.passing.length), 1);
       await this.run(`DROP TABLE ${table?.name ?? ''}`);
     },
     addColumn: async () => {
-      const table = this.random.pick(this.tables);
+      // A new column changes every row of its table.
+      const table = this.random.pick(this.passing.length > 0 ? this.passing : this.tables);
       const column = `extra_${this.next++}`;
       table.extraColumns.push(column);
       await this.run(`ALTER TABLE ${table.name} ADD COLUMN ${column} text DEFAULT 'new'`);
@@ -88,11 +94,15 @@ export class ChangingDatabase {
     await this.harness.query(this.name, sql);
   }
 
-  private async createTable(): Promise<void> {
+  private get passing(): readonly Table[] {
+    return this.tables.slice(LASTING.tables);
+  }
+
+  private async createTable(rows = PASSING_ROWS): Promise<void> {
     const table: Table = { name: `table_${this.next++}`, extraColumns: [], indexes: [] };
     this.tables.push(table);
     await this.run(`CREATE TABLE ${table.name} (id serial PRIMARY KEY, note text, amount numeric NOT NULL)`);
-    await this.insert(table, ROWS);
+    await this.insert(table, rows);
   }
 
   private insert({ name }: Table, rows: number): Promise<void> {
@@ -103,9 +113,9 @@ export class ChangingDatabase {
   }
 
   private onSomeRows(statement: (table: string, rows: string) => string): Promise<void> {
-    const divisor = 20 + this.random.int(400);
     const { name } = this.random.pick(this.tables);
-    return this.run(statement(name, `id % ${divisor} = ${this.random.int(divisor)}`));
+    const first = this.random.int(LASTING.rows);
+    return this.run(statement(name, `id BETWEEN ${first} AND ${first + this.random.int(100)}`));
   }
 
   private async createLargeObject(): Promise<void> {

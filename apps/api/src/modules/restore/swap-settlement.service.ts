@@ -23,6 +23,12 @@ const UNKNOWN: readonly ErrorCode[] = ['AGENT_RESTARTED', 'COMMAND_EXPIRED', 'FE
 
 export const isUnknown = (error: { readonly code: ErrorCode }): boolean => UNKNOWN.includes(error.code);
 
+/** The agent could not even look, so an earlier try that died after its commit is not ruled out; the next one finds out. */
+const sentenceOf = ({ code, message }: AppError): string =>
+  code.startsWith('DB_')
+    ? `${message} If it was tried before, it may have gone through: try again, and the agent looks first.`
+    : message;
+
 const deedOf = ({ type }: Pick<CommandRow, 'type'>): SwapDeed => type.slice('restore:'.length) as SwapDeed;
 
 /** Which of the two databases is the kept one: told by the last turn that was made. */
@@ -86,7 +92,7 @@ export class SwapSettlement {
     const deed = deedOf(command);
     await this.end(tx, restore, command, {
       event: failureOf(deed, restore),
-      change: { errorCode: error.code, errorMessage: error.message },
+      change: { errorCode: error.code, errorMessage: sentenceOf(error) },
       action: `restore.${deed}_failed`,
       actor: { agentId: command.agentId },
       code: error.code,

@@ -2,6 +2,7 @@ import type { RestoreView, SwapPayload } from '@rahatback/contracts';
 import { waitFor } from '@rahatback/testing';
 import type { RunningApi } from '../../testing/start-api.js';
 import { startApi } from '../../testing/start-api.js';
+import { LiveEvents } from '../../platform/realtime/live-events.js';
 import { refusalOf } from '../backups/testing/backup-scene.js';
 import { RestoreScene } from './testing/restore-scene.js';
 
@@ -33,6 +34,7 @@ describe('a swap', () => {
 
   it('is confirmed by the name, follows the proved copy, and keeps the old database for the time that was asked for', async () => {
     const live = await fresh();
+    const told = jest.spyOn(api.app.get(LiveEvents), 'toWorkspace');
     for (const confirmDatabase of [undefined, 'Shop', `${live} `]) {
       const refused = await scene.restore({ mode: 'swap', confirmDatabase });
       expect(refused).toMatchObject({
@@ -69,6 +71,13 @@ describe('a swap', () => {
     // The same answer again, and one that contradicts it: confirmed, and nothing changes.
     await scene.answer('swap', live, { error: { code: 'SWAP_FAILED', message: 'No.' } });
     expect(await scene.view(id)).toEqual(swapped);
+    const events = told.mock.calls
+      .filter(([, event]) => event === 'restore:swap')
+      .map(([workspace, , event]) => [workspace, event]);
+    told.mockRestore();
+    expect(events).toEqual(
+      ['swapping', 'swapped'].map((swapState) => [scene.base.owner.workspaceId, { restoreHistoryId: id, swapState }]),
+    );
     expect((await scene.audited(id)).sort()).toEqual(
       ['restore.started', 'restore.succeeded', 'restore.swap_started', 'restore.swapped'].sort(),
     );
@@ -125,7 +134,8 @@ describe('a swap', () => {
     await scene.answer('swap', live);
     expect((await scene.view(id)).swapState).toBe('swapped');
     await scene.deed(id, 'undo', live);
-    await scene.answer('undo', live, { error: { code: 'SWAP_REFUSED', message: 'Busy.' } });
+    await scene.answer('undo', live, { error: { code: 'DB_UNREACHABLE', message: 'No answer.' } });
+    expect((await scene.view(id)).errorMessage).toMatch(/^No answer\. .*try again/);
     // Whoever wanted the old one back does not lose it to the clock.
     await scene.sql(`UPDATE restores SET undo_until = now() - interval '1 hour' WHERE id = $1`, [id]);
     expect(await scene.deed(id, 'undo', live)).toMatchObject({ status: 200, body: { swapState: 'undoing' } });

@@ -19,6 +19,7 @@ import { openWithAgeIdentity, parseKeysFile, parseRecoveryKit, sealSecret, type 
 import { startRgw, tempDir, waitFor, type PrivateS3 } from '@rahatback/testing';
 import { tableDigests } from '../demo/table-digests.js';
 import { waitEnded } from '../demo/watch.js';
+import { waitOnline } from '../system/agent-side.js';
 import { startWorld, type World } from '../system/world.js';
 
 const RUN_TIMEOUT_MS = 120_000;
@@ -125,6 +126,20 @@ describe('a server lost with its database', () => {
     ...['--host', world.customer.host, '--port', String(world.customer.port), '--user', 'yedek', '--tls-mode', 'disable'],
   ];
 
+  /** The commands of the README in the download, as they stand there, with none of our programs. */
+  async function asItsReadmeSays(folder: string): Promise<void> {
+    const lines = (await readFile(join(folder, 'README.txt'), 'utf8')).split('\n');
+    const first = lines.findIndex((line) => line.startsWith('  node -p'));
+    const last = lines.findIndex((line) => line.startsWith('  psql'));
+    expect([first > 0, last > first]).toEqual([true, true]);
+    await writeFile(join(folder, 'recovery.txt'), `${left.kit.identity}\n`, { mode: 0o600 });
+    const server = { PGHOST: world.customer.host, PGPORT: String(world.customer.port), PGUSER: 'yedek', PGPASSWORD: PASSWORD };
+    await run('bash', ['-eo', 'pipefail', '-c', lines.slice(first, last + 1).join('\n')], {
+      cwd: folder,
+      env: { ...process.env, ...server },
+    });
+  }
+
   it(
     'comes back as history out of the bucket, by the kit alone, also when the import is killed on the way',
     async () => {
@@ -183,6 +198,8 @@ describe('a server lost with its database', () => {
         { PGPASSWORD: PASSWORD },
       );
       expect(await contentOf(world.customer.url('indirilen'))).toEqual(left.content);
+      await asItsReadmeSays(join(drawer.path, `rahatback-${left.newestId}`));
+      expect(await contentOf(world.customer.url('restored'))).toEqual(left.content);
     },
     RUN_TIMEOUT_MS,
   );
@@ -191,6 +208,7 @@ describe('a server lost with its database', () => {
     'gives it back through the new server and its agent, which believes the lost agent by the kit only',
     async () => {
       const { person, database, agent } = world;
+      await waitOnline(person, 'agent-1');
       const path = `/v1/backups/history/${left.newestId}`;
       const keys = await person.call<BackupKeysView>('GET', `${path}/keys?targetDatabaseId=${database.id}`);
       const dek = await openWithAgeIdentity(parseKeysFile(Buffer.from(keys.keysFile)), left.kit.identity);

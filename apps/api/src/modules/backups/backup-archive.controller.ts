@@ -46,8 +46,10 @@ export class BackupArchiveController {
   }
 }
 
+const GONE: readonly unknown[] = ['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE'];
+
 const isGone = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && ['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE'].includes(String(error.code));
+  typeof error === 'object' && error !== null && 'code' in error && GONE.includes(error.code);
 
 /** Undefined: everything. Null: the range lies outside, and that has been answered. */
 function rangeOf(request: Request, response: Response, { etag, sizeBytes }: OpenArchive): Range | undefined | null {

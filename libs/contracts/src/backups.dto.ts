@@ -118,6 +118,8 @@ export interface BackupView {
 
 /** GET /v1/backups/history/:id. */
 export interface BackupDetailView extends BackupView {
+  /** Why it is not deleted yet: what its agent answered last. It is asked again. */
+  readonly deletionError: { readonly code: string; readonly message: string } | null;
   readonly attempts: readonly AttemptView[];
 }
 

@@ -295,6 +295,10 @@ export type AuditViewPage = {
 };
 
 export type BackupDetailView = {
+    deletionError: {
+        code: string;
+        message: string;
+    } | null;
     attempts: Array<AttemptView>;
     id: string;
     jobId: string;

@@ -247,7 +247,7 @@ describe("backups on an agent's own disk", () => {
     await scene.agent.say('backup:delete:result', { ...scene.agent.report(first), error: refusal });
     const second = await deletion(backupId, 2);
     expect(second.fence).toBe(first.fence + 1);
-    expect((await scene.call('GET', `/v1/backups/history/${backupId}`)).status).toBe(200);
+    expect((await scene.detail(backupId)).deletionError).toEqual(refusal);
     await scene.agent.say('backup:delete:result', scene.agent.report(second));
     await waitFor(async () => (await scene.call('GET', `/v1/backups/history/${backupId}`)).status === 404, {
       describe: 'the backup to be gone',

@@ -48,3 +48,18 @@ export const isBeingExported = async (
   );
   return rows.length > 0;
 };
+
+/** Why the agent did not remove a backup when it was last asked; null when it was not asked, or has removed what it was asked for. */
+export const removalErrorOf = async (
+  tx: Tx,
+  { id, agentId }: { readonly id: string; readonly agentId: string },
+): Promise<{ code: string; message: string } | null> => {
+  const rows = await tx.query<{ code: string | null; message: string | null }[]>(
+    `SELECT result -> 'error' ->> 'code' AS code, result -> 'error' ->> 'message' AS message FROM commands
+     WHERE agent_id = $2 AND type = 'backup:delete' AND payload -> 'location' ->> 'backupId' = $1 AND state NOT IN ${OPEN}
+     ORDER BY sequence DESC LIMIT 1`,
+    [id, agentId],
+  );
+  const { code = null, message = null } = rows[0] ?? {};
+  return code === null || message === null ? null : { code, message };
+};

@@ -4,6 +4,7 @@ import { Database, type Tx } from '../../platform/database/database.js';
 import type { Actor } from '../../platform/http/actor.js';
 import { pageOf } from '../../platform/http/pages.js';
 import { AgentDirectory } from '../agents/index.js';
+import { removalErrorOf } from './agent-removal.repository.js';
 import { attemptsOf } from './backup-attempt.repository.js';
 import { countHistory, findHistory } from './backup-history.repository.js';
 import { surroundingsOf, type Surroundings } from './backup-surroundings.repository.js';
@@ -33,7 +34,8 @@ export class BackupHistory {
     return this.database.inWorkspace(actor.workspaceId, async (tx) => {
       const backup = await getBackup(tx, actor.workspaceId, backupId);
       const around = this.around(backup, await surroundingsOf(tx, [backup]));
-      return toBackupDetailView(backup, around, await attemptsOf(tx, backup.id));
+      const deletionError = backup.deletingAt === null ? null : await removalErrorOf(tx, backup);
+      return { ...toBackupDetailView(backup, around, await attemptsOf(tx, backup.id)), deletionError };
     });
   }
 

@@ -66,4 +66,4 @@ export const toBackupDetailView = (
   backup: BackupRow,
   around: BackupSurroundings,
   attempts: readonly BackupAttemptRow[],
-): BackupDetailView => ({ ...toBackupView(backup, around), attempts: attempts.map(toAttemptView) });
+): Omit<BackupDetailView, 'deletionError'> => ({ ...toBackupView(backup, around), attempts: attempts.map(toAttemptView) });

@@ -35,6 +35,17 @@ export function describeUploads(get: () => StorageBackend): void {
     expect(await get().stat(name)).toMatchObject({ sizeBytes: content.length });
   });
 
+  it('is completed by several at once as by one', async () => {
+    for (let round = 0; round < 6; round += 1) {
+      const name = key('data-00001');
+      const { uploadId, parts } = await uploadParts(get(), name, content.subarray(0, 300_000));
+      const request = { key: name, uploadId, parts, expectedSizeBytes: 300_000 };
+      const stats = await Promise.all(Array.from({ length: 5 }, () => get().completeUpload(request)));
+      expect(stats.map(({ sizeBytes }) => sizeBytes)).toEqual(Array.from({ length: 5 }, () => 300_000));
+      expect(sha256(await buffer(await get().read(name)))).toBe(sha256(content.subarray(0, 300_000)));
+    }
+  });
+
   it('completes nothing while a part is missing, other or of another length', async () => {
     const name = key('data-00001');
     const { uploadId, parts } = await uploadParts(get(), name, content);

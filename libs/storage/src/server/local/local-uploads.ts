@@ -101,6 +101,18 @@ export class LocalUploads {
       if (error instanceof AppError && error.code === 'UPLOAD_MISSING') return this.#alreadyComplete(request);
       throw error;
     }
+    try {
+      return await this.#completeIn(folder, request);
+    } catch (error) {
+      // Somebody else completed the same upload meanwhile and took its folder away: what stands under the key decides.
+      if (await isThere(join(folder, ABOUT_FILE))) throw error;
+      return this.#alreadyComplete(request).catch(() => {
+        throw error;
+      });
+    }
+  }
+
+  async #completeIn(folder: string, request: CompleteUploadRequest): Promise<ObjectStat> {
     assertParts(request, await this.listParts(request.key, request.uploadId));
     const sealed = await this.#seal(folder, request);
     const target = await this.root.path(request.key, { create: true });

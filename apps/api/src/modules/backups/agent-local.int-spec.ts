@@ -182,6 +182,17 @@ describe("backups on an agent's own disk", () => {
     expect(await scene.detail(backupId)).toMatchObject({ status: 'cancelled', sizeBytes: null });
   });
 
+  it('that came to nothing are not asked after for ever when the agent will not remove what it may have written', async () => {
+    const { backupId, command } = await scene.started(await job());
+    await scene.agent.fail(command, 'AGENT_POLICY_REFUSED');
+    const { id } = await deletion(backupId);
+    await scene.sql('UPDATE commands SET fence = 30 WHERE id = $1', [id]);
+    const error = { code: 'AGENT_POLICY_REFUSED', message: 'The folder is not allowed.' };
+    await scene.agent.say('backup:delete:result', { commandId: id, fence: 30, error });
+    await scene.untilClean(backupId, 4_000);
+    expect(await deletions(backupId)).toHaveLength(1);
+  });
+
   it('begin again with another attempt after a failure of the world, with nothing kept of the first manifest', async () => {
     const { backupId, jobId, command, made } = await prepared();
     await scene.agent.publishManifest(command, made);

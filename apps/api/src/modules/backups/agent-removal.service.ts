@@ -11,6 +11,8 @@ export interface AttemptOnAgent extends Place {
   readonly folder: AgentFolder;
   /** Only an order given after this counts: before it the attempt may still have been writing. */
   readonly since: Date;
+  /** After so many refused orders it is left as it is; without it the agent is asked for ever. */
+  readonly atMost?: number;
 }
 
 /** An agent that is away gets it when it is back. */
@@ -28,14 +30,16 @@ export class AgentRemoval {
 
   /**
    * Call it again and again: it gives the order when there is none, and after a refusal once more, later each time.
-   * @returns whether the agent has said that the attempt is gone, or nobody will ever hear from it: a revoked agent keeps what it has
+   * @returns whether the agent has said that the attempt is gone, or nothing more is to be expected: a revoked agent keeps what it has
    */
   async remove(tx: Tx, attempt: AttemptOnAgent): Promise<boolean> {
     const { workspaceId, folder, since } = attempt;
     const resource = removalResource(attempt);
     const last = await lastOrderOf(tx, 'backup:delete', resource);
     if (last?.state === 'succeeded' && last.createdAt >= since) return true;
-    if (last?.isOpen === true || isResting(last)) return false;
+    if (last?.isOpen === true) return false;
+    if (last !== null && last.state !== 'succeeded' && last.fence >= (attempt.atMost ?? Infinity)) return true;
+    if (isResting(last)) return false;
     if ((await this.agents.get(tx, workspaceId, folder.agentId)).state === 'revoked') return true;
     const { backupId, fence, databaseId, backupType } = attempt;
     await this.outbox.enqueue(tx, {

@@ -13,6 +13,8 @@ import { OneAtATime, StoragePatience } from './one-at-a-time.js';
 const BATCH = 100;
 const REST_MS = 2000;
 const MAX_REST_MS = 300_000;
+/** About a day of asking. Remains without a manifest are no backup, and an agent that restarts removes its own. */
+const MAX_ORDERS = 30;
 
 /**
  * Empties the places of attempts that came to nothing. Asks the storage itself what lies there, so that it also finds what no row knows of. May
@@ -73,7 +75,7 @@ export class BackupCleanup {
     const lookAgainAt = new Date(attempt.endedAt.getTime() + this.config.uploadUrlSeconds * 1000);
     await this.database.inWorkspace(attempt.workspaceId, async (tx) => {
       const since = attempt.cleanedAt === null ? attempt.endedAt : lookAgainAt;
-      if (!(await this.removal.remove(tx, { ...attempt, folder, since }))) return;
+      if (!(await this.removal.remove(tx, { ...attempt, folder, since, atMost: MAX_ORDERS }))) return;
       await forgetObjects(tx, attempt);
       await markCleaned(tx, attempt);
     });

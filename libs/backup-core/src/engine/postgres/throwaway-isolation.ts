@@ -97,13 +97,19 @@ const DESCRIPTIONS: Readonly<Record<IsolationKind, string>> = {
   user: 'an unprivileged user only (install bubblewrap for more)',
 };
 
+/** Without root there is no other user to be: only the sandbox hides the agent's own files then. */
+const meaningOf = (kind: IsolationKind): string =>
+  kind === 'sandbox' || isRoot()
+    ? DESCRIPTIONS[kind]
+    : `${DESCRIPTIONS[kind]}; as the agent's own user, whose files are in reach (install bubblewrap, or run the agent as root)`;
+
 function isolationOf(kind: IsolationKind, place: IsolatedPlace, drop: Wrapper): Isolation | null {
   const outer = kind === 'sandbox' ? sandbox(place) : kind === 'namespaces' ? namespaces() : [];
   if (!outer) return null;
   return {
     kind,
     ownProcesses: kind !== 'user',
-    description: DESCRIPTIONS[kind],
+    description: meaningOf(kind),
     wrap: (command) => ({ ...wrapped([...outer, ...drop], command), cwd: place.folder }),
   };
 }

@@ -194,6 +194,33 @@ describe('reconciling a storage with the history', () => {
     expect(after).toEqual([expect.stringContaining('index missing')]);
   }, 60_000);
 
+  it('goes through a history of any length, names the first thousand and counts all', async () => {
+    const stored = await storedScene(api, 'local', undefined);
+    const { scene } = stored;
+    const { backupId } = await made(stored);
+    const copies = 1100;
+    const columns = (
+      await scene.sql(
+        `SELECT column_name FROM information_schema.columns WHERE table_name = 'backups' AND column_name <> 'id' ORDER BY 1`,
+      )
+    ).map(([name]) => String(name));
+    await scene.sql(
+      `INSERT INTO backups (id, ${columns.join(', ')}) SELECT gen_random_uuid(), ${columns.join(', ')} FROM backups, generate_series(1, ${copies}) WHERE id = $1`,
+      [backupId],
+    );
+    await scene.sql(
+      `INSERT INTO backup_attempts (backup_id, fence, workspace_id, attempt, command_id, state)
+       SELECT id, fence, workspace_id, 1, gen_random_uuid(), 'success' FROM backups WHERE storage_id = $1 AND id <> $2`,
+      [scene.storageId, backupId],
+    );
+    const found = await reconcile(scene);
+    expect(found).toMatchObject({ backupsChecked: copies + 1, missing: copies, altered: 0, orphaned: 0, objectsChecked: 4 });
+    expect(new Set(found.differences.map(({ key }) => key)).size).toBe(1000);
+    const damaged = 'SELECT count(*)::int FROM backups WHERE storage_id = $1 AND damage IS NOT NULL';
+    expect(await scene.sql(damaged, [scene.storageId])).toEqual([[copies]]);
+    expect(await damageOf(scene, backupId)).toBeNull();
+  }, 120_000);
+
   it('refuses the disk of an agent, which the server cannot read', async () => {
     const { scene } = await storedScene(api, 'local', undefined);
     await scene.sql(`UPDATE storages SET settings = $2 WHERE id = $1`, [

@@ -18,7 +18,7 @@ describe('a stored backup', () => {
       await backup.flipEdges(500, random),
       ...Object.values(await backup.flipSmallObjects(random, 1_000)),
       await backup.rearrange(),
-      await backup.decryptAltered(6, random),
+      await backup.decryptAltered(12, random),
     ];
     const sum = (count: 'tried' | 'named' | 'harmless'): number => tallies.reduce((total, tally) => total + tally[count], 0);
     const figures = `${sum('tried')} changes, ${sum('named')} detected and named, ${sum('harmless')} without effect`;

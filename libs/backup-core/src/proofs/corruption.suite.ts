@@ -287,7 +287,7 @@ export class StoredBackup {
       const change = number % 2 === 0 ? await this.flipped(record, segment, random) : random.pick(all);
       const { ended, error } = await this.decrypt({ [record.name]: change.alteration });
       if (ended) counter.miss(`${record.name}: ${change.name} ended as a whole dump`);
-      const details = { backupId: this.manifest.backupId, object: record.name, segment: change.segment };
+      const details = { backupId: this.manifest.backupId, object: record.name, segment: change.firstHarmed };
       counter.judge(`whole read of ${record.name}: ${change.name}`, error, { codes: [change.code], details });
     }
     return counter.tally();
@@ -302,7 +302,7 @@ export class StoredBackup {
       { bytes: Buffer.from([altered(byte, random)]) },
       { object: record.name, start: at + 1, end: record.storedBytes },
     ];
-    return { name: `byte ${at}`, alteration: { pieces }, segment, code: 'DATA_CORRUPT' as const };
+    return { name: `byte ${at}`, alteration: { pieces }, firstHarmed: segment, code: 'DATA_CORRUPT' as const };
   }
 
   /** `ended`: the reader was told that the dump is whole. */

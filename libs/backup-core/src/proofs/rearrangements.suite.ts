@@ -17,6 +17,8 @@ export interface Rearrangement {
   /** The segment that must be named, and the one whose reading shows it. */
   readonly segment: number;
   readonly readAt: number;
+  /** The segment at which somebody who reads everything in order is stopped. */
+  readonly firstHarmed: number;
   readonly code: ErrorCode;
 }
 
@@ -39,16 +41,21 @@ function* ofSegment(record: ObjectRecord, other: ObjectRecord, segment: number):
     alteration: { pieces, sizeBytes: storedBytes },
     segment: shown,
     readAt: shown,
+    firstHarmed: shown,
     code: 'DATA_CORRUPT',
   });
   /** The store tells the true size: no byte is read. The sizes part in the last segment, or behind it. */
-  const resized = (name: string, pieces: readonly Piece[], sizeBytes: number): Rearrangement => ({
-    name: `segment ${segment} ${name}`,
-    alteration: { pieces },
-    segment: Math.floor(Math.min(sizeBytes, storedBytes) / SEGMENT_BYTES),
-    readAt: segment,
-    code: 'DATA_TRUNCATED',
-  });
+  const resized = (name: string, pieces: readonly Piece[], sizeBytes: number): Rearrangement => {
+    const parted = Math.floor(Math.min(sizeBytes, storedBytes) / SEGMENT_BYTES);
+    return {
+      name: `segment ${segment} ${name}`,
+      alteration: { pieces },
+      segment: parted,
+      readAt: segment,
+      firstHarmed: parted,
+      code: 'DATA_TRUNCATED',
+    };
+  };
   const length = end - start;
   const filler: Piece = { bytes: Buffer.alloc(length) };
   yield resized('dropped', [before, after], storedBytes - length);
@@ -64,7 +71,7 @@ function* ofSegment(record: ObjectRecord, other: ObjectRecord, segment: number):
     const swapped = [before, neighbour, self, rest];
     yield at('swapped with the next', swapped);
     // Without the first segment there is no header, and nothing else is looked at.
-    if (segment > 0) yield at('swapped with the one before', swapped, segment + 1);
+    if (segment > 0) yield { ...at('swapped with the one before', swapped, segment + 1), firstHarmed: segment };
     yield at('repeated, size kept', [before, self, self, after], segment + 1);
   }
   if (other !== record && segment < other.segments) {

@@ -54,7 +54,7 @@ async function restore(
   { backup, record }: { readonly backup: OpenBackup; readonly record: RunRecord },
 ): Promise<Outcome> {
   const { command, signal } = run;
-  const { connection, targetDatabase, restoreId, selection } = command.payload;
+  const { connection, targetDatabase, restoreId, selection, parallelism } = command.payload;
   const report = reportBase(command);
   const engine = engineOf(connection.type);
   const completed = ({ tables, bytesRestored, logTail }: RestoreResult): RestoreCompletedReport => ({
@@ -74,6 +74,7 @@ async function restore(
     targetDatabase,
     restoreId,
     selection,
+    parallelism,
     signal,
     onStarted: startReport(parts, run),
     onSpawn: childRecorder(parts, run),

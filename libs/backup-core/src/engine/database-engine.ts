@@ -1,6 +1,7 @@
 import type { Connection, DatabaseType, PreflightFinding, RestoreSelection } from '@rahatback/contracts';
 import type { TableDigest } from '../dump/digest-collector.js';
 import type { DatabaseTraits, DumpFacts } from '../dump/dump-facts.js';
+import type { AfterRows, RoutedPart } from '../dump/parallel-router.js';
 import type { SelectionPlan } from '../dump/selection-plan.js';
 import type { ToolCommand, ToolExit } from '../process/spawn-tool.js';
 import type { RestoreTrouble, ThrowawayRequest, ThrowawayServer } from './throwaway-server.js';
@@ -63,6 +64,23 @@ export interface RestoreFeed {
     readonly facts: Omit<DumpFacts, 'database'>;
     /** What a selection let through and left out, in words; null without one. */
     readonly selected: string | null;
+  };
+}
+
+/** As RestoreFeed, for several sessions. */
+export interface ParallelFeed {
+  /** What to send to each session before anything else. */
+  readonly prelude: Buffer;
+  /** What to send to each session after that, once the first rows have come. */
+  preamble(): Buffer;
+  /** @throws AppError DATA_CORRUPT for a dump that must not be run, or not so */
+  push(bytes: Buffer): readonly RoutedPart[];
+  /** @throws AppError DATA_CORRUPT when the dump was not whole */
+  finish(): {
+    readonly rest: readonly RoutedPart[];
+    readonly after: AfterRows;
+    readonly digests: readonly TableDigest[];
+    readonly facts: Omit<DumpFacts, 'database'>;
   };
 }
 
@@ -140,6 +158,9 @@ export interface DatabaseEngine {
   restoreCommand(access: DatabaseAccess, tools: ClientTools): ToolCommand;
   /** Null tools: the dump is only judged, nothing reads what comes out. */
   restoreFeed(tools: ClientTools | null, plan?: SelectionPlan | null): RestoreFeed;
+  parallelFeed(tools: ClientTools): ParallelFeed;
+  /** A table's name as ParallelFeed gives it. */
+  qualified(schema: string, table: string): string;
   /** @throws AppError SELECTION_INVALID naming what the backup lacks */
   planSelection(selection: readonly RestoreSelection[], facts: DumpFacts): SelectionReader;
   restoreFailure(exit: ToolExit, errorTail: string): Error;

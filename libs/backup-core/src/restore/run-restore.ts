@@ -12,11 +12,11 @@ import { spawnTool, type RunningTool } from '../process/spawn-tool.js';
 import { Progress, type RunListener } from '../progress.js';
 import { assertEqual, compareTables } from './compare-tables.js';
 import { ToolEndedEarly, ToolFeeder } from './feed-tool.js';
+import { midPoint } from './mid-point.js';
 import type { OpenBackup } from './open-backup.js';
+import { loadParallel } from './parallel-load.js';
 import { dumpBytes } from './read-dump.js';
-
-/** Dump bytes between two passes of the crash point `restore.mid`. */
-const MID_EVERY_BYTES = 1024 * 1024;
+import { sessionCount } from './session-count.js';
 
 export interface RestoreRequest extends RunListener {
   readonly engine: DatabaseEngine;
@@ -30,6 +30,8 @@ export interface RestoreRequest extends RunListener {
   readonly restoreId: string;
   /** Only these tables and schemas; empty or left out: everything. */
   readonly selection?: readonly RestoreSelection[];
+  /** Sessions that load at once, as far as the machine has room; 0 leaves it to the machine. Default 1. */
+  readonly parallelism?: number;
   readonly signal: AbortSignal;
   readonly onStarted?: (started: { readonly probe: ProbeResult; readonly tool: string }) => void;
   readonly onSpawn?: (record: ProcessRecord) => void;
@@ -95,7 +97,7 @@ async function restore(request: RestoreRequest): Promise<RestoreResult> {
     crashPoint('restore.created');
     const inStaging: DatabaseAccess = { ...access, connection: { ...access.connection, database: staging } };
     progress.begin('load', engine.toolName(tools));
-    const { digests, facts, logTail } = await load({ ...request, plan }, inStaging, tools, progress);
+    const { digests, facts, logTail } = await loadFitting({ ...request, plan }, inStaging, tools, progress);
     crashPoint('restore.loaded');
 
     progress.begin('digest');
@@ -105,7 +107,7 @@ async function restore(request: RestoreRequest): Promise<RestoreResult> {
     crashPoint('restore.digested');
 
     request.signal.throwIfAborted();
-    const result = { tables, bytesRestored: progress.bytesRead, logTail };
+    const result = { tables, bytesRestored: backup.end.bytes, logTail };
     await request.onCompared?.(result);
     progress.begin('publish', targetDatabase);
     await engine.publishStaging(access, staging, { targetDatabase, restoreId }, backup.facts);
@@ -127,6 +129,32 @@ async function planOf({ engine, backup, selection, signal }: RestoreRequest): Pr
   }
   return reader.plan();
 }
+
+/**
+ * By several sessions when that was asked for, the machine has room and the whole backup is restored. What fails so is tried once more as psql would
+ * do it alone: a dump may have an order that only one session keeps.
+ */
+async function loadFitting(request: Planned, access: DatabaseAccess, tools: ClientTools, progress: Progress): Promise<Loaded> {
+  const sessions = request.plan === null ? sessionCount(request.parallelism ?? 1) : 1;
+  if (sessions === 1) return load(request, access, tools, progress);
+  try {
+    progress.begin('parallel', `${sessions} sessions`);
+    const loaded = await loadParallel({ request, access, tools, sessions, progress });
+    assertRowsAsRecorded(loaded.digests, request.backup, null);
+    return loaded;
+  } catch (error) {
+    if (!mayBeOrder(error)) throw error;
+    const again = new Progress(request, request.backup.end.bytes);
+    again.begin('one session', `Several at once did not work: ${error.message}`.slice(0, 1_000));
+    await request.engine.createStaging(request.access, request.restoreId, request.backup.facts);
+    return load(request, access, tools, again);
+  }
+}
+
+/** A statement failed, or rows stand where the router does not expect them; nothing is known to be wrong with what is stored. */
+const mayBeOrder = (error: unknown): error is AppError =>
+  error instanceof AppError &&
+  (error.code === 'RESTORE_FAILED' || (error.code === 'DATA_CORRUPT' && error.details?.object === undefined));
 
 async function load(request: Planned, access: DatabaseAccess, tools: ClientTools, progress: Progress): Promise<Loaded> {
   const { engine, signal, onSpawn } = request;
@@ -156,15 +184,12 @@ async function feed(
   const feeder = new ToolFeeder(tool);
   await feeder.write(restoreFeed.prelude);
   progress.startFlow();
-  let midAt = MID_EVERY_BYTES;
+  const passMid = midPoint();
   for await (const bytes of dumpBytes(backup)) {
     signal.throwIfAborted();
     for (const piece of restoreFeed.push(bytes)) await feeder.write(piece);
     progress.add(bytes.length);
-    if (progress.bytesRead >= midAt) {
-      midAt += MID_EVERY_BYTES;
-      crashPoint('restore.mid');
-    }
+    passMid(progress.bytesRead);
   }
   const { rest, digests, facts, selected } = restoreFeed.finish();
   for (const piece of rest) await feeder.write(piece);

@@ -5,10 +5,11 @@ import { DigestCollector, LARGE_OBJECTS } from '../../dump/digest-collector.js';
 import type { DumpFacts, TableFacts } from '../../dump/dump-facts.js';
 import { DumpFormError, DumpScanner } from '../../dump/dump-scanner.js';
 import { FactsCollector } from '../../dump/facts-collector.js';
+import { ParallelRouter } from '../../dump/parallel-router.js';
 import { RestoreFilter } from '../../dump/restore-filter.js';
 import { SelectionFilter } from '../../dump/selection-filter.js';
 import { assertSelection, SelectionPlanner, type SelectionPlan } from '../../dump/selection-plan.js';
-import type { ClientTools, DumpInspector, RestoreFeed, SelectionReader } from '../database-engine.js';
+import type { ClientTools, DumpInspector, ParallelFeed, RestoreFeed, SelectionReader } from '../database-engine.js';
 import { knowsRestrict } from './pg-tools.js';
 
 /** Runs `work`; what it says about the dump's form becomes an error of that code. */
@@ -38,6 +39,9 @@ export function inspectDump(): DumpInspector {
   };
 }
 
+const preludeFor = (tools: ClientTools | null): Buffer =>
+  Buffer.from(tools && knowsRestrict(tools) ? `\\restrict ${randomBytes(24).toString('hex')}\n` : '');
+
 /**
  * What psql gets: SQL and table data only, behind a `\restrict` whose key nobody else knows.
  * @param plan leaves out what a selection does not need; null lets everything through
@@ -52,7 +56,7 @@ export function restoreFeed(tools: ClientTools | null, plan: SelectionPlan | nul
   const scanner = new DumpScanner([filter, ...(selection ? [selection] : []), digests, facts]);
   const safe = <T>(work: () => T): T => judged('DATA_CORRUPT', 'Do not restore this backup; use another.', work);
   return {
-    prelude: Buffer.from(tools && knowsRestrict(tools) ? `\\restrict ${randomBytes(24).toString('hex')}\n` : ''),
+    prelude: preludeFor(tools),
     push: (bytes) =>
       safe(() => {
         scanner.push(bytes);
@@ -69,6 +73,32 @@ export function restoreFeed(tools: ClientTools | null, plan: SelectionPlan | nul
         const sequences = selection ? all.sequences.filter(({ name }) => selection.keeps(name)) : all.sequences;
         const selected = selection?.summary() ?? null;
         return { rest, digests: digests.digests().filter(wants), facts: { ...all, tables, sequences }, selected };
+      }),
+  };
+}
+
+/** The same for several sessions at once. */
+export function parallelFeed(tools: ClientTools): ParallelFeed {
+  const filter = new RestoreFilter();
+  const router = new ParallelRouter(filter);
+  const digests = new DigestCollector();
+  const facts = new FactsCollector();
+  const scanner = new DumpScanner([filter, router, digests, facts]);
+  const safe = <T>(work: () => T): T => judged('DATA_CORRUPT', 'Do not restore this backup; use another.', work);
+  return {
+    prelude: preludeFor(tools),
+    preamble: () => router.preamble(),
+    push: (bytes) =>
+      safe(() => {
+        scanner.push(bytes);
+        return router.take();
+      }),
+    finish: () =>
+      safe(() => {
+        scanner.end();
+        const missing = facts.missing();
+        if (missing !== null) throw new DumpFormError(`The dump is cut short: ${missing}.`, scanner.position);
+        return { rest: router.take(), after: router.after(), digests: digests.digests(), facts: facts.facts() };
       }),
   };
 }

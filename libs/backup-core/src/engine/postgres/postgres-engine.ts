@@ -1,7 +1,8 @@
 import type { DatabaseEngine } from '../database-engine.js';
 import { dumpCommand, restoreCommand } from './pg-commands.js';
 import { differingSequences, digestDatabase } from './pg-digests.js';
-import { inspectDump, planSelection, restoreFeed } from './pg-dump-stream.js';
+import { qualifiedName } from '../../dump/copy-target.js';
+import { inspectDump, parallelFeed, planSelection, restoreFeed } from './pg-dump-stream.js';
 import { dumpFailure, restoreFailure } from './pg-failures.js';
 import { examine } from './pg-preflight.js';
 import { probe } from './pg-probe.js';
@@ -25,6 +26,8 @@ export const postgresEngine: DatabaseEngine = {
   dumpFailure,
   restoreCommand,
   restoreFeed,
+  parallelFeed,
+  qualified: qualifiedName,
   planSelection,
   restoreFailure,
   preflight,

@@ -105,9 +105,17 @@ export interface StartedReport extends ReportBase {
 
 export interface ProgressReport extends ReportBase, BackupProgressView {}
 
+/** A link of the chain that could not be built on, because an object of it is missing or damaged: a full was made instead. */
+export interface BrokenLink {
+  readonly backupId: string;
+  /** Names the object. */
+  readonly message: string;
+}
+
 export interface BackupCompletedReport extends ReportBase {
   readonly backupId: string;
   readonly manifestSha256: string;
+  readonly brokenLink?: BrokenLink;
   readonly steps: readonly AttemptStep[];
   readonly logTail: string;
 }

@@ -8,7 +8,7 @@ import {
   type BackupKeys,
   type LoadedChain,
 } from '@rahatback/backup-core';
-import type { BackupCompletedReport, BackupPayload } from '@rahatback/contracts';
+import type { AppError, BackupCompletedReport, BackupPayload, BrokenLink } from '@rahatback/contracts';
 import { SignedUrlSink, type BackupSink, type UploadPoint } from '@rahatback/storage/agent';
 import { failureOutcome, reportBase, type Execution, type Executor, type Outcome } from '../commands/executor.js';
 import { agentCrashPoint } from '../crash-points.js';
@@ -22,13 +22,33 @@ import { uploadControl } from './transfer-control.js';
 
 type BackupRun = Execution<'job:execute'>;
 
-async function openBase(parts: ExecutorParts, run: BackupRun, record: RunRecord): Promise<LoadedChain | null> {
+interface Base {
+  readonly chain: LoadedChain | null;
+  readonly brokenLink: BrokenLink | null;
+}
+
+/** What says that stored bytes are gone or not what they were; a wrong key or a foreign chain says nothing of them. */
+const DAMAGE: readonly AppError['code'][] = [
+  'OBJECT_MISSING',
+  'DATA_CORRUPT',
+  'DATA_TRUNCATED',
+  'MANIFEST_INVALID',
+  'KEYS_INVALID',
+];
+
+function brokenLinkIn(trouble: AppError | null): BrokenLink | null {
+  const backupId = trouble?.details?.['backupId'];
+  if (trouble === null || typeof backupId !== 'string' || !DAMAGE.includes(trouble.code)) return null;
+  return { backupId, message: trouble.message };
+}
+
+async function openBase(parts: ExecutorParts, run: BackupRun, record: RunRecord): Promise<Base> {
   const backups = ownBackups(parts, run.command, run.signal);
   try {
     const links = run.command.payload.base.map((location) => backups.open(location));
     const { base, trouble } = await usableBase(links, parts.indexes);
     if (trouble !== null) record.note('full instead', `The chain cannot be built on (${trouble.code}): ${trouble.message}`);
-    return base;
+    return { chain: base, brokenLink: brokenLinkIn(trouble) };
   } catch (error) {
     run.signal.throwIfAborted();
     throw error;
@@ -95,10 +115,10 @@ export const backupExecutor =
   };
 
 async function backUp(parts: ExecutorParts, run: BackupRun, record: RunRecord): Promise<Outcome> {
-  const base = await openBase(parts, run, record);
+  const { chain: base, brokenLink } = await openBase(parts, run, record);
   const keys = await keysOf(parts, run);
   try {
-    return await runWithKeys(parts, run, { record, base, keys });
+    return await runWithKeys(parts, run, { record, base, brokenLink, keys });
   } finally {
     keys.passphrase?.kek.fill(0);
     base?.dek.fill(0);
@@ -108,10 +128,11 @@ async function backUp(parts: ExecutorParts, run: BackupRun, record: RunRecord): 
 interface Prepared {
   readonly record: RunRecord;
   readonly base: LoadedChain | null;
+  readonly brokenLink: BrokenLink | null;
   readonly keys: BackupKeys;
 }
 
-async function runWithKeys(parts: ExecutorParts, run: BackupRun, { record, base, keys }: Prepared): Promise<Outcome> {
+async function runWithKeys(parts: ExecutorParts, run: BackupRun, { record, base, brokenLink, keys }: Prepared): Promise<Outcome> {
   const { command, signal } = run;
   const { connection, compression, location } = command.payload;
   const report = reportBase(command);
@@ -121,6 +142,7 @@ async function runWithKeys(parts: ExecutorParts, run: BackupRun, { record, base,
     ...report,
     backupId: location.backupId,
     manifestSha256,
+    ...(brokenLink === null ? {} : { brokenLink }),
     steps: record.steps,
     logTail,
   });

@@ -13,6 +13,9 @@ import type { ClientTools, DatabaseAccess, ToolSearch } from './database-engine.
 export const ISOLATION_KINDS = ['sandbox', 'namespaces', 'user'] as const;
 export type IsolationKind = (typeof ISOLATION_KINDS)[number];
 
+/** Without root there is no other user to run as: then only the sandbox keeps a dump's code from the agent's own keys, and nothing less will do. */
+export const safeIsolations = (uid = process.getuid?.()): readonly IsolationKind[] => (uid === 0 ? ISOLATION_KINDS : ['sandbox']);
+
 export interface ThrowawayRequest {
   /** Names the folder, so that it is found after a crash. */
   readonly verificationId: string;

@@ -3,7 +3,7 @@ import { crashPoint } from '../crash-point.js';
 import type { TableDigest } from '../dump/digest-collector.js';
 import type { ClientTools, DatabaseAccess } from '../engine/database-engine.js';
 import { THROWAWAY_WORK_DIRS } from '../engine/postgres/throwaway-folder.js';
-import { ISOLATION_KINDS, type ThrowawayServer } from '../engine/throwaway-server.js';
+import { safeIsolations, type ThrowawayServer } from '../engine/throwaway-server.js';
 import { spawnTool, type RunningTool, type ToolExit } from '../process/spawn-tool.js';
 import { ToolEndedEarly, ToolFeeder } from '../restore/feed-tool.js';
 import type { OpenBackup } from '../restore/open-backup.js';
@@ -236,7 +236,7 @@ function startServer({ request }: VerificationContext, { facts, link }: OpenBack
     tools,
     search,
     workDirs: workDirs ?? THROWAWAY_WORK_DIRS,
-    isolations: isolations ?? ISOLATION_KINDS,
+    isolations: isolations ?? safeIsolations(),
     signal,
     ...(onSpawn ? { onSpawn } : {}),
   });

@@ -21,7 +21,7 @@ export interface VerificationRequest extends RunListener {
   readonly onSpawn?: (record: ProcessRecord) => void;
   /** Folders that the throw-away server may be made in; default the temporary folder and /var/tmp. */
   readonly workDirs?: readonly string[];
-  /** How it may be isolated; default the strongest that this machine can. */
+  /** How it may be isolated, the strongest usable first; default every kind for root, the sandbox alone for others. */
   readonly isolations?: readonly IsolationKind[];
   /** For tests: alters the restored copy before it is compared. */
   readonly onRestored?: (access: DatabaseAccess) => Promise<void>;

@@ -9,11 +9,13 @@ import { AttemptGuard, fenced, isCurrent } from './attempt-guard.service.js';
 import { addStep, keepLateWords } from './backup-attempt.repository.js';
 import { BackupSettlement, type LastOrder, type Work } from './backup-settlement.service.js';
 import { BackupSignals } from './backup-signals.service.js';
+import { markDamaged } from './backup-judgement.repository.js';
 import { saveProgress, setServerVersion } from './backup.repository.js';
 import { Throttle } from './one-at-a-time.js';
 
 const CONFIRMED: Confirmed = { confirmed: true };
 const PROGRESS_EVERY_MS = 1000;
+const MAX_DAMAGE = 4000;
 
 /** What agents say of their attempts. A report that comes twice is answered twice and counted once. */
 @Injectable()
@@ -67,8 +69,19 @@ export class BackupReports {
       if (isCurrent(work)) await this.succeedOnAgent(tx, work, message);
       else if (work.attempt.state !== 'success' || work.backup.id !== backupId) throw fenced();
       await keepLateWords(tx, { backupId, fence: report.fence }, words);
+      await this.markBrokenLink(tx, report.commandId, message);
     });
     return CONFIRMED;
+  }
+
+  /** The agent may speak only of links that its order gave it to read. */
+  private async markBrokenLink(tx: Tx, commandId: string, message: unknown): Promise<void> {
+    const broken = fieldsOf(message)['brokenLink'];
+    if (broken === undefined) return;
+    const backupId = uuidOf(fieldsOf(broken)['backupId'], 'brokenLink.backupId');
+    const damage = textOf(fieldsOf(broken)['message'], 'brokenLink.message', MAX_DAMAGE);
+    const order = await lastOrder(tx, commandId);
+    if (order?.payload.base.some((link) => link.backupId === backupId) === true) await markDamaged(tx, backupId, damage);
   }
 
   private async succeedOnAgent(tx: Tx, work: Work, message: unknown): Promise<void> {

@@ -131,7 +131,9 @@ export async function chooseIsolation(
   }
   throw new AppError(
     'UNAVAILABLE',
-    `${probe.binary} cannot be run by an unprivileged user on the agent's machine. Install util-linux (setpriv), and let every user read that folder.`,
+    isRoot()
+      ? `${probe.binary} cannot be run by an unprivileged user on the agent's machine. Install util-linux (setpriv), and let every user read that folder.`
+      : `${probe.binary} cannot be shut in on the agent's machine, and the dump's code must not reach the agent's keys. Install bubblewrap, or run the agent as root.`,
   );
 }
 

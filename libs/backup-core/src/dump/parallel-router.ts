@@ -22,7 +22,7 @@ export type RoutedPart =
 
 /** What comes after all rows. */
 export interface AfterRows {
-  /** Indexes and keys of each table: tables in any order and at once. */
+  /** Indexes and keys of each table that has rows: tables in any order and at once. */
   readonly byTable: ReadonlyMap<string, readonly Buffer[]>;
   /** Then the rest, in order: foreign keys, triggers, views that need keys, grants, … */
   readonly last: readonly Buffer[];
@@ -46,6 +46,8 @@ export class ParallelRouter implements DumpHandler {
   private partialRow: Buffer[] = [];
   private readonly byTable = new Map<string, Buffer[]>();
   private readonly last: Buffer[] = [];
+  /** Partitioned tables: their keys and indexes have no rows of their own, and lock the partitions that other sessions are at. */
+  private readonly partitioned = new Set<string>();
 
   constructor(private readonly filter: RestoreFilter) {}
 
@@ -72,6 +74,7 @@ export class ParallelRouter implements DumpHandler {
     if (setting !== undefined && this.entry !== null) this.settings.set(setting, this.lastLine);
     const [first] = this.table === '' ? mentionsOf(sql) : [];
     this.table ||= first ?? '';
+    if (this.entry?.type === 'TABLE ATTACH') this.partitioned.add(this.table);
   }
 
   copyStart({ schema, table }: CopyTarget): void {
@@ -128,7 +131,7 @@ export class ParallelRouter implements DumpHandler {
 
   private close(): void {
     if (this.phase === 'after' && this.entry) {
-      if (BY_TABLE.has(this.entry.type)) {
+      if (BY_TABLE.has(this.entry.type) && !this.partitioned.has(this.table)) {
         const own = this.byTable.get(this.table) ?? [];
         own.push(...this.held);
         this.byTable.set(this.table, own);

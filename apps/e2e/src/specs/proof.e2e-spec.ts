@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { open, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import type {
   BackupDetailView,
@@ -141,6 +141,16 @@ describe('proved and undone', () => {
       const next = await backUp(chained.id);
       expect([next.backupType, next.baseBackupId]).toEqual(['full', null]);
       expect((await verify(next.id, 'FULL')).status).toBe('PASSED');
+
+      // Nobody verified this damage: the next backup itself meets it, names it, and does not build on it.
+      const cut = (await storedFiles(world)).find((path) => path.includes(next.id) && path.endsWith('data-00001'));
+      await truncate(join(world.server.storageRoot, cut ?? ''), 1000);
+      const after = await backUp(chained.id);
+      expect([after.backupType, after.baseBackupId]).toEqual(['full', null]);
+      expect(after.attempts.flatMap(({ steps }) => steps.map(({ name }) => name))).toContain('full instead');
+      await waitFor(async () => (await backupOf(next.id)).damage?.includes('data-00001'), {
+        describe: 'the damage to be marked',
+      });
     },
     TIMEOUT_MS,
   );

@@ -1,7 +1,9 @@
 import { createReadStream, type Dirent } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { uniqueHits, type CanaryHit, type CanarySet } from './canary.js';
+
+const HOLLOW_BYTES = 256 * 1024 * 1024;
 
 /** A file that vanishes between listing and reading is a temp file doing its work. */
 const isGone = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
@@ -32,8 +34,20 @@ async function listed(folder: string): Promise<Dirent[]> {
   }
 }
 
+/** Mostly holes, such as the disk of a test server or a file of 64 GiB that only has a head and a tail. */
+async function isHollow(path: string): Promise<boolean> {
+  try {
+    const { size, blocks } = await lstat(path);
+    return size > HOLLOW_BYTES && blocks * 512 < size / 2;
+  } catch (error) {
+    if (isGone(error)) return true;
+    throw error;
+  }
+}
+
 /**
- * Looks for canaries in the names and contents of all files below the folders (links are not followed), in constant memory.
+ * Looks for canaries in the names and contents of all files below the folders (links are not followed, large files of mostly
+ * nothing are passed over), in constant memory.
  * @param except paths that may hold secrets, such as an agent's own key folder
  * @param onFile called for each file that is read
  */
@@ -50,7 +64,7 @@ export async function scanFiles(
       const path = join(entry.parentPath, entry.name);
       if (except.some((allowed) => path === allowed || path.startsWith(`${allowed}/`))) continue;
       hits.push(...canaries.find(entry.name, path));
-      if (!entry.isFile()) continue;
+      if (!entry.isFile() || (await isHollow(path))) continue;
       onFile(path);
       hits.push(...(await scanFile(canaries, path)));
     }

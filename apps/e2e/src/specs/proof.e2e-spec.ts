@@ -184,10 +184,19 @@ describe('proved and undone', () => {
       expect(await customer(wrong)).toBe(0);
       expect(await customer(wrong, swapped.retiredDatabase ?? '')).toBe(100);
 
-      await world.person.call('POST', `/v1/restores/${id}/undo`, { confirmDatabase: world.customerDatabase });
-      const undone = await inState(id, 'undone', 'undo_failed');
-      expect([undone.swapState, undone.errorMessage]).toEqual(['undone', null]);
-      expect(await customer(wrong)).toBe(100);
+      const confirmed = { confirmDatabase: world.customerDatabase };
+      const undo = async (): Promise<RestoreView> => {
+        await world.person.call('POST', `/v1/restores/${id}/undo`, confirmed);
+        const view = await inState(id, 'undone', 'undo_failed');
+        expect([view.swapState, view.errorMessage]).toEqual(['undone', null]);
+        expect(await customer(wrong)).toBe(100);
+        return view;
+      };
+      await undo();
+      await world.person.call('POST', `/v1/restores/${id}/swap`, confirmed);
+      const again = await inState(id, 'swapped', 'swap_failed');
+      expect([again.swapState, again.errorMessage, await customer(wrong)]).toEqual(['swapped', null, 0]);
+      const undone = await undo();
 
       await world.person.call('POST', `/v1/restores/${id}/discard`, { confirmDatabase: undone.retiredDatabase });
       await inState(id, 'discarded');

@@ -47,7 +47,7 @@ BEGIN
   ${program(`touch ${secretFolder}/by-program`)}
   ${program(`touch ${openCanary}`)}
   ${program(`cat ${secretFile} > stolen`)}
-  ${program(`ls ${secretFolder} /root /home /work > listed 2>/dev/null`)}
+  ${program(`ls ${secretFolder} /root /home /srv > listed 2>/dev/null`)}
   ${program(`bash -c "echo x > /dev/tcp/127.0.0.1/${port}"`)}
   ${program(`setsid sleep ${marker} > /dev/null 2>&1 &`)}
   ${program('env > environment')}

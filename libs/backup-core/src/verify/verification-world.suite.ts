@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { BackupHarness } from '../backup-harness.suite.js';
 import { loadChain } from '../chain/load-chain.js';
 import { postgresEngine } from '../engine/postgres/postgres-engine.js';
+import { throwawayPrefix } from '../engine/postgres/throwaway-folder.js';
 import type { ProcessRecord } from '../process/leftover.js';
 import { FolderSource } from '@rahatback/storage/agent';
 import { runVerification } from './run-verification.js';
@@ -16,6 +17,8 @@ import type { VerificationOutcome, VerificationRequest } from './verification.js
 export class VerificationWorld {
   /** Children of verifications so far. */
   readonly spawned: ProcessRecord[] = [];
+  /** How the folders of its own verifications begin: other tests run at the same time. */
+  private readonly prefixes: string[] = [];
 
   private constructor(
     readonly server: PrivatePostgres,
@@ -44,10 +47,12 @@ export class VerificationWorld {
   }
 
   verify(backupId: string, level: VerificationLevel, change: Partial<VerificationRequest> = {}): Promise<VerificationOutcome> {
+    const verificationId = change.verificationId ?? randomUUID();
+    this.prefixes.push(throwawayPrefix(verificationId));
     return runVerification({
       engine: postgresEngine,
       backup: { ...this.harness.toOpen(backupId), linkSource: (id) => this.harness.source(id) },
-      verificationId: randomUUID(),
+      verificationId,
       level,
       tools: this.harness.tools,
       search: { extraFolders: [clientBinDir(this.server.major)] },
@@ -75,10 +80,13 @@ export class VerificationWorld {
   /** No process of a verification lives, and no folder of one is left. */
   async assertNothingLeft(): Promise<void> {
     expect(this.spawned.map(({ pid }) => pid).filter(isAlive)).toEqual([]);
-    const running = listProcesses().filter(({ argv }) => argv.join(' ').includes('rahatback-verify-'));
-    expect(running.map(({ argv }) => argv.join(' '))).toEqual([]);
-    for (const folder of [tmpdir(), '/var/tmp'])
-      expect((await readdir(folder)).filter((name) => name.startsWith('rahatback-verify-'))).toEqual([]);
+    const isOwn = (text: string): boolean => this.prefixes.some((prefix) => text.includes(prefix));
+    expect(
+      listProcesses()
+        .map(({ argv }) => argv.join(' '))
+        .filter(isOwn),
+    ).toEqual([]);
+    for (const folder of [tmpdir(), '/var/tmp']) expect((await readdir(folder)).filter(isOwn)).toEqual([]);
   }
 }
 

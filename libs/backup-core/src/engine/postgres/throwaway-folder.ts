@@ -19,6 +19,9 @@ const ROW_BYTES = 32;
 /** Where throw-away servers are made: the temporary folder, and the one for larger things. */
 export const THROWAWAY_WORK_DIRS: readonly string[] = [...new Set([tmpdir(), '/var/tmp'])];
 
+/** How the folders of one verification begin. */
+export const throwawayPrefix = (verificationId: string): string => `${PREFIX}${keyOf(verificationId)}-`;
+
 const keyOf = (verificationId: string): string =>
   verificationId
     .replaceAll(/[^A-Za-z0-9]/g, '')
@@ -69,7 +72,7 @@ export async function makeThrowawayFolder(
     const freeBytes = await roomIn(workDir);
     mostFree = Math.max(mostFree, freeBytes);
     if (freeBytes < neededBytes) continue;
-    const path = await mkdtemp(join(workDir, `${PREFIX}${keyOf(verificationId)}-`));
+    const path = await mkdtemp(join(workDir, throwawayPrefix(verificationId)));
     await giveToUnprivileged(path);
     return { path, neededBytes, freeBytes };
   }
@@ -100,7 +103,7 @@ export async function removeThrowawayLeftovers(
   verificationId: string,
   workDirs: readonly string[] = THROWAWAY_WORK_DIRS,
 ): Promise<readonly string[]> {
-  const prefix = `${PREFIX}${keyOf(verificationId)}-`;
+  const prefix = throwawayPrefix(verificationId);
   const removed: string[] = [];
   for (const workDir of workDirs) {
     const names = await readdir(workDir).catch(() => []);

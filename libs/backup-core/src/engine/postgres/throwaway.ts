@@ -16,6 +16,8 @@ import { chooseIsolation, giveToUnprivileged, unprivilegedUid, type Isolation } 
 import { killSurvivors, THROWAWAY_MARK } from './throwaway-survivors.js';
 import { restoreTrouble } from './throwaway-trouble.js';
 
+const STOP_ATTEMPTS = 20;
+const STOP_PAUSE_MS = 100;
 const SUPERUSER = 'postgres';
 const PORT = 5432;
 const START_TIMEOUT_MS = 60_000;
@@ -206,8 +208,12 @@ function serverOf(place: Place, { tool, access, tools, serverVersion }: Running)
     roomBytes: () => roomIn(folder.path),
     stop: async () => {
       await tool.kill();
-      if (!isolation.ownProcesses) killSurvivors(folder.path);
-      if (await removeThrowawayFolder(folder.path, isolation.ownProcesses)) return;
+      for (let attempt = 1; attempt <= STOP_ATTEMPTS; attempt += 1) {
+        if (!isolation.ownProcesses) killSurvivors(folder.path);
+        if (await removeThrowawayFolder(folder.path, isolation.ownProcesses)) return;
+        // Killed programs may write for a moment more.
+        await sleep(STOP_PAUSE_MS);
+      }
       throw new AppError('INTERNAL', `${folder.path} of the throw-away server could not be removed. Remove it by hand.`);
     },
   };

@@ -56,8 +56,9 @@ describe('spawnTool', () => {
   });
 
   it('gives the child nothing of our environment, and its record names it', async () => {
+    // It waits for its standard input: it must still be there when its record is looked at.
     const records: number[] = [];
-    const tool = await spawnTool(shell('env | sort'), {
+    const tool = await spawnTool(shell('read -r line; env | sort'), {
       signal: never,
       secrets: [],
       onSpawn: ({ pid, startTicks }) => {

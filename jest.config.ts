@@ -29,6 +29,6 @@ const config: Config = {
     '^.+\\.m?js$': swc({ syntax: 'ecmascript' }) as never,
   },
   transformIgnorePatterns: [],
-  testTimeout: 30_000,
+  testTimeout: 90_000,
 };
 export default config;

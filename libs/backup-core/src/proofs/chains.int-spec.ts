@@ -15,7 +15,7 @@ describe('a chain of some links', () => {
     chain = await ChainOfPoints.start(random);
     await chain.add('full');
     for (let count = 1; count < LINKS; count += 1) await chain.add(count % 3 === 0 ? 'differential' : 'incremental');
-  }, 60_000);
+  }, 240_000);
   afterAll(() => chain.stop());
 
   it('restores, names what is destroyed, and gives back what does not need it', async () => {
@@ -34,5 +34,5 @@ describe('a chain of some links', () => {
     expect([report.named, report.whole, report.refused]).toEqual([DAMAGES, report.independent, report.dependent]);
     const [lost] = damagesOf(chain);
     expect(lost && (await damage.restoreAround(lost, 'around'))).toMatchObject({ fulls: 1, refused: 1 });
-  }, 60_000);
+  }, 240_000);
 });

@@ -8,7 +8,7 @@ describe('a stored backup', () => {
   const random = seededRandom(seed);
   beforeAll(async () => {
     backup = await StoredBackup.start(40, 16);
-  }, 60_000);
+  }, 240_000);
   afterAll(() => backup.stop());
 
   it('gives away every change', async () => {
@@ -26,5 +26,5 @@ describe('a stored backup', () => {
     expect(tallies.flatMap(({ missed }) => missed)).toEqual([]);
     expect(sum('named') + sum('harmless')).toBe(sum('tried'));
     expect(sum('named')).toBeGreaterThan(5_000);
-  }, 60_000);
+  }, 240_000);
 });

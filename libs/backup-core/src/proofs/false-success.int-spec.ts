@@ -11,7 +11,7 @@ describe('a dump tool that fails', () => {
   const seed = seedFromEnv('false-success');
   beforeAll(async () => {
     dumps = await FailingDumps.start();
-  }, 60_000);
+  }, 240_000);
   afterAll(() => dumps.stop());
 
   it('is never reported as a success, and one that works is', async () => {
@@ -25,5 +25,5 @@ describe('a dump tool that fails', () => {
     const { file, bytes } = dumps.dump;
     const whole = await dumps.backedUp({ source: { file } });
     expect(whole.sha256).toBe(createHash('sha256').update(bytes).digest('hex'));
-  }, 60_000);
+  }, 240_000);
 });

@@ -123,7 +123,9 @@ describe('proved and undone', () => {
       expect([full.backupType, second.backupType, second.baseBackupId]).toEqual(['full', 'incremental', full.id]);
       const volume = (await storedFiles(world)).find((file) => file.includes(full.id) && file.endsWith('data-00001'));
       const file = await open(join(world.server.storageRoot, volume ?? ''), 'r+');
-      await file.write(Buffer.from([0x55]), 0, 1, 4321);
+      const byte = Buffer.alloc(1);
+      await file.read(byte, 0, 1, 4321);
+      await file.write(Buffer.from([byte.readUInt8() ^ 1]), 0, 1, 4321);
       await file.close();
 
       const result = await verify(full.id, 'BASIC');

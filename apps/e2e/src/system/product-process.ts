@@ -28,6 +28,11 @@ export class ProductProcess {
     return join(this.options.logDir, `${this.options.name}.log`);
   }
 
+  /** Of the last run; 0 before the first. */
+  get pid(): number {
+    return this.current?.pid ?? 0;
+  }
+
   isRunning(): boolean {
     return this.current !== undefined && !this.current.hasEnded();
   }

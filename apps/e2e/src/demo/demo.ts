@@ -9,6 +9,8 @@ import type {
   RestoreView,
   RunAnswer,
   StorageView,
+  VerificationView,
+  VerifyAnswer,
 } from '@rahatback/contracts';
 import { AgentSide, waitOnline } from '../system/agent-side.js';
 import { RestClient } from '../system/rest-client.js';
@@ -72,6 +74,13 @@ async function restoreBeside(person: RestClient, backup: BackupDetailView): Prom
   return restore;
 }
 
+/** A real restore into a server that the agent starts for it; skipped, with the reason, where the machine has no server programs. */
+async function prove(person: RestClient, backup: BackupDetailView): Promise<VerificationView> {
+  const path = `/v1/backups/history/${backup.id}/verify`;
+  const { verificationId } = await person.call<VerifyAnswer>('POST', path, { verificationLevel: 'FULL' });
+  return waitEnded<VerificationView>(person, `/v1/verifications/${verificationId}`, RUN_TIMEOUT_MS);
+}
+
 async function mainJob(world: World): Promise<DemoResult> {
   const { person, customer, storage } = world;
   const connection = { ...customer.connection, agentId: (await waitOnline(person, 'demo-agent')).id };
@@ -90,7 +99,9 @@ async function mainJob(world: World): Promise<DemoResult> {
     const restore = await restoreBeside(person, backup);
     sayLine('Comparing every table, twice: by the product and by the database itself …');
     const [before, after] = [await tableDigests(customer.url()), await tableDigests(customer.url(restore.targetDatabase))];
-    return { backup, restore, before, after, progressEvents: live.counts.progress };
+    sayLine('Proving the backup in a throw-away server …');
+    const verification = await prove(person, backup);
+    return { backup, restore, verification, before, after, progressEvents: live.counts.progress };
   } finally {
     live.close();
   }

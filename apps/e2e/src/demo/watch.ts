@@ -1,5 +1,10 @@
 import { connectLive } from '@rahatback/api-client';
-import type { BackupProgressEvent, BackupProgressView, RestoreProgressEvent } from '@rahatback/contracts';
+import type {
+  BackupProgressEvent,
+  BackupProgressView,
+  RestoreProgressEvent,
+  VerificationProgressEvent,
+} from '@rahatback/contracts';
 import { waitFor } from '@rahatback/testing';
 import type { RestClient } from '../system/rest-client.js';
 import { formatBytes, formatRate } from './table.js';
@@ -24,12 +29,13 @@ export interface LiveCounts {
 export function openLive(person: RestClient): { counts: LiveCounts; close(): void } {
   const socket = connectLive(person.baseUrl, person.token);
   const counts: LiveCounts = { progress: 0 };
-  const show = (event: BackupProgressEvent | RestoreProgressEvent): void => {
+  const show = (event: BackupProgressEvent | RestoreProgressEvent | VerificationProgressEvent): void => {
     counts.progress += 1;
     sayLive(liveText(event));
   };
   socket.on('backup:progress', show);
   socket.on('restore:progress', show);
+  socket.on('verification:progress', show);
   return { counts, close: () => void socket.disconnect() };
 }
 
@@ -38,7 +44,7 @@ export async function waitEnded<T extends { status: string }>(person: RestClient
   const row = await waitFor(
     async () => {
       const view = await person.call<T>('GET', path);
-      return view.status === 'running' ? undefined : view;
+      return view.status === 'running' || view.status === 'PENDING' ? undefined : view;
     },
     { timeoutMs, pollMs: 250, describe: `${path} to end` },
   );

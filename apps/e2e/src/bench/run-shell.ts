@@ -36,11 +36,8 @@ function childSeconds(times: string): number {
   );
 }
 
-/**
- * A command of bash that counts its own processor time apart, to stand at the head of a pipeline: it counts as the tool.
- * `times` is of the subshell, so it is the command's alone.
- */
-export const asTool = (command: string): string => `{ ${command}; code=$?; times >&4; exit $code; }`;
+/** A command that counts as the tool: its processor time is said apart. `times` is of the subshell, so it is the command's alone. */
+export const asTool = (command: string): string => `(${command}; code=$?; times >&4; exit $code)`;
 
 /**
  * Runs one pipeline or an &&-list of bash as a user would type it, with `pipefail`. Secrets go through `env` alone: arguments are public on a machine.

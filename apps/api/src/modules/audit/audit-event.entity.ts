@@ -1,4 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { bigintAsNumber } from '../../platform/database/columns.js';
 
 @Entity('audit_events')
 export class AuditEvent {
@@ -37,4 +38,15 @@ export class AuditEvent {
 
   @Column('jsonb', { nullable: true })
   detail: object | null;
+
+  /** From 1 in each workspace. Null: not yet chained. The application may not write it with the row, only once afterwards. */
+  @Column({ type: 'bigint', nullable: true, insert: false, transformer: bigintAsNumber })
+  sequence: number | null;
+
+  /** Lower-case hex of SHA-256. */
+  @Column({ type: 'text', name: 'previous_hash', nullable: true, insert: false })
+  previousHash: string | null;
+
+  @Column({ type: 'text', nullable: true, insert: false })
+  hash: string | null;
 }

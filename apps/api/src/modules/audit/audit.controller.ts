@@ -1,11 +1,15 @@
-import { Controller, Get, Query } from '@nestjs/common';
-import { AuditQueryDto } from '@rahatback/contracts';
-import type { AuditView, Page } from '@rahatback/contracts';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { Controller, Get, Logger, Query, Res } from '@nestjs/common';
+import { AuditQueryDto, AuditVerifyQueryDto } from '@rahatback/contracts';
+import type { AuditCheckpointAnswer, AuditVerification, AuditView, Page } from '@rahatback/contracts';
+import type { Response } from 'express';
 import { Database } from '../../platform/database/database.js';
 import type { Actor } from '../../platform/http/actor.js';
-import { CurrentActor } from '../../platform/http/decorators.js';
+import { CurrentActor, Roles } from '../../platform/http/decorators.js';
 import { pageOf } from '../../platform/http/pages.js';
 import { AuditEvent } from './audit-event.entity.js';
+import { AuditVerifications } from './audit-verification.service.js';
 
 const toAuditView = (event: AuditEvent): AuditView => ({
   id: event.id,
@@ -17,11 +21,18 @@ const toAuditView = (event: AuditEvent): AuditView => ({
   targetId: event.targetId,
   outcome: event.outcome,
   ip: event.ip,
+  sequence: event.sequence,
+  hash: event.hash,
 });
 
 @Controller('v1/audit')
 export class AuditController {
-  constructor(private readonly database: Database) {}
+  private readonly log = new Logger(AuditController.name);
+
+  constructor(
+    private readonly database: Database,
+    private readonly verifications: AuditVerifications,
+  ) {}
 
   @Get()
   list(@CurrentActor() actor: Actor, @Query() query: AuditQueryDto): Promise<Page<AuditView>> {
@@ -40,5 +51,29 @@ export class AuditController {
         },
       }),
     );
+  }
+
+  /** Reads the whole chain, and every checkpoint; names the first row that is wrong. */
+  @Roles('owner', 'admin')
+  @Get('verify')
+  verify(@CurrentActor() actor: Actor, @Query() kept: AuditVerifyQueryDto): Promise<AuditVerification> {
+    return this.verifications.verify(actor.workspaceId, kept);
+  }
+
+  @Get('checkpoint')
+  checkpoint(@CurrentActor() actor: Actor): Promise<AuditCheckpointAnswer> {
+    return this.verifications.checkpoint(actor.workspaceId);
+  }
+
+  /** All of the log as lines of JSON, with hashes and checkpoints: docs/AUDIT.md has the script that checks it without this server. */
+  @Roles('owner', 'admin')
+  @Get('export')
+  async export(@CurrentActor() actor: Actor, @Res() response: Response): Promise<void> {
+    response.attachment('audit.ndjson').setHeader('Content-Type', 'application/x-ndjson');
+    await pipeline(Readable.from(this.verifications.export(actor.workspaceId)), response).catch((error: unknown) => {
+      // The reader sees a broken transfer, never a short file.
+      this.log.warn({ err: error }, 'An export of the audit log was cut.');
+      response.destroy();
+    });
   }
 }

@@ -75,6 +75,10 @@ async function assertAppRole(client: pg.Client, appRole: string): Promise<void> 
   }
 }
 
+/** What an audit row says. Its place in the chain is the application's to give, once (a trigger sees to that); all the rest only to write. */
+const AUDIT_FIELDS =
+  'id, workspace_id, at, actor_type, actor_id, action, target_type, target_id, outcome, ip, correlation_id, detail';
+
 /** The application reads and writes rows and nothing else; the audit trail it may only lengthen. */
 async function grantRights(client: pg.Client, appRole: string): Promise<void> {
   const role = client.escapeIdentifier(appRole);
@@ -83,7 +87,9 @@ async function grantRights(client: pg.Client, appRole: string): Promise<void> {
     `GRANT USAGE ON SCHEMA public TO ${role}`,
     `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${role}`,
     `REVOKE INSERT, UPDATE, DELETE ON migrations FROM ${role}`,
-    `REVOKE UPDATE, DELETE ON audit_events FROM ${role}`,
+    `REVOKE INSERT, UPDATE, DELETE ON audit_events FROM ${role}`,
+    `GRANT INSERT (${AUDIT_FIELDS}), UPDATE (sequence, previous_hash, hash) ON audit_events TO ${role}`,
+    `REVOKE UPDATE, DELETE ON audit_checkpoints FROM ${role}`,
     `REVOKE DELETE ON workspaces FROM ${role}`, // would cascade to the audit trail
   ];
   await client.query('BEGIN');

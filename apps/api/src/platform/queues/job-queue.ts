@@ -41,8 +41,9 @@ export class JobQueue implements OnApplicationShutdown {
     @InjectQueue(QUEUES.restores) restores: Queue,
     @InjectQueue(QUEUES.verifications) verifications: Queue,
     @InjectQueue(QUEUES.catalogue) catalogue: Queue,
+    @InjectQueue(QUEUES.audit) audit: Queue,
   ) {
-    this.queues = { commands, backups, restores, verifications, catalogue };
+    this.queues = { commands, backups, restores, verifications, catalogue, audit };
     for (const queue of Object.values(this.queues))
       queue.on('error', (error) => this.log.warn({ err: error }, 'Redis is away from a queue.'));
   }

@@ -7,6 +7,7 @@ export const QUEUES = {
   restores: 'restores',
   verifications: 'verifications',
   catalogue: 'catalogue',
+  audit: 'audit',
 } as const;
 export type QueueName = (typeof QUEUES)[keyof typeof QUEUES];
 

@@ -273,6 +273,35 @@ export type AttemptView = {
     errorMessage: string | null;
 };
 
+export type AuditBreak = {
+    sequence: number;
+    id: string | null;
+    reason: 'row_changed' | 'row_missing' | 'row_unexpected' | 'link_broken' | 'tail_missing' | 'checkpoint_mismatch' | 'checkpoint_forged';
+};
+
+export type AuditCheckpoint = {
+    workspaceId: string;
+    sequence: number;
+    hash: string;
+    at: string;
+    keyId: string;
+    signature: string;
+};
+
+export type AuditCheckpointAnswer = {
+    checkpoint: AuditCheckpoint;
+    publicKey: string;
+};
+
+export type AuditVerification = {
+    rows: number;
+    chained: number;
+    unchained: number;
+    ok: boolean;
+    brokenAt: AuditBreak | null;
+    checkpoints: number;
+};
+
 export type AuditView = {
     id: string;
     at: string;
@@ -283,6 +312,8 @@ export type AuditView = {
     targetId: string | null;
     outcome: 'success' | 'failure';
     ip: string | null;
+    sequence: number | null;
+    hash: string | null;
 };
 
 export type AuditViewPage = {
@@ -865,6 +896,73 @@ export type AuditListResponses = {
 };
 
 export type AuditListResponse = AuditListResponses[keyof AuditListResponses];
+
+export type AuditVerifyData = {
+    body?: never;
+    path?: never;
+    query?: {
+        sequence?: number;
+        hash?: string;
+    };
+    url: '/v1/audit/verify';
+};
+
+export type AuditVerifyErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type AuditVerifyError = AuditVerifyErrors[keyof AuditVerifyErrors];
+
+export type AuditVerifyResponses = {
+    200: AuditVerification;
+};
+
+export type AuditVerifyResponse = AuditVerifyResponses[keyof AuditVerifyResponses];
+
+export type AuditCheckpointData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/audit/checkpoint';
+};
+
+export type AuditCheckpointErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type AuditCheckpointError = AuditCheckpointErrors[keyof AuditCheckpointErrors];
+
+export type AuditCheckpointResponses = {
+    200: AuditCheckpointAnswer;
+};
+
+export type AuditCheckpointResponse = AuditCheckpointResponses[keyof AuditCheckpointResponses];
+
+export type AuditExportData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/audit/export';
+};
+
+export type AuditExportErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type AuditExportError = AuditExportErrors[keyof AuditExportErrors];
+
+export type AuditExportResponses = {
+    200: unknown;
+};
 
 export type AuthRegisterData = {
     body: RegisterDto;

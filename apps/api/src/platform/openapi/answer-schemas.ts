@@ -8,7 +8,9 @@ export const ANSWERS: Readonly<Record<string, string>> = {
   'AgentsController.list': '{"$ref":"#/components/schemas/AgentViewPage"}',
   'AgentsController.reaccept': '{"$ref":"#/components/schemas/AgentView"}',
   'AgentsController.revoke': '{"$ref":"#/components/schemas/AgentView"}',
+  'AuditController.checkpoint': '{"$ref":"#/components/schemas/AuditCheckpointAnswer"}',
   'AuditController.list': '{"$ref":"#/components/schemas/AuditViewPage"}',
+  'AuditController.verify': '{"$ref":"#/components/schemas/AuditVerification"}',
   'AuthController.login': '{"$ref":"#/components/schemas/SessionAnswer"}',
   'AuthController.me': '{"$ref":"#/components/schemas/PersonView"}',
   'AuthController.refresh': '{"$ref":"#/components/schemas/TokenAnswer"}',
@@ -78,8 +80,16 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
     '{"type":"object","properties":{"name":{"type":"string"},"at":{"type":"string"},"detail":{"type":"string"}},"required":["name","at"]}',
   AttemptView:
     '{"type":"object","properties":{"fence":{"type":"number"},"attempt":{"type":"number"},"state":{"type":"string"},"startedAt":{"type":"string"},"endedAt":{"type":"string","nullable":true},"steps":{"type":"array","items":{"$ref":"#/components/schemas/AttemptStep"}},"logTail":{"type":"string","nullable":true},"errorCode":{"type":"string","nullable":true},"errorMessage":{"type":"string","nullable":true}},"required":["fence","attempt","state","startedAt","endedAt","steps","logTail","errorCode","errorMessage"]}',
+  AuditBreak:
+    '{"type":"object","properties":{"sequence":{"type":"number"},"id":{"type":"string","nullable":true},"reason":{"type":"string","enum":["row_changed","row_missing","row_unexpected","link_broken","tail_missing","checkpoint_mismatch","checkpoint_forged"]}},"required":["sequence","id","reason"]}',
+  AuditCheckpoint:
+    '{"type":"object","properties":{"workspaceId":{"type":"string"},"sequence":{"type":"number"},"hash":{"type":"string"},"at":{"type":"string"},"keyId":{"type":"string"},"signature":{"type":"string"}},"required":["workspaceId","sequence","hash","at","keyId","signature"]}',
+  AuditCheckpointAnswer:
+    '{"type":"object","properties":{"checkpoint":{"$ref":"#/components/schemas/AuditCheckpoint"},"publicKey":{"type":"string"}},"required":["checkpoint","publicKey"]}',
+  AuditVerification:
+    '{"type":"object","properties":{"rows":{"type":"number"},"chained":{"type":"number"},"unchained":{"type":"number"},"ok":{"type":"boolean"},"brokenAt":{"allOf":[{"$ref":"#/components/schemas/AuditBreak"}],"nullable":true},"checkpoints":{"type":"number"}},"required":["rows","chained","unchained","ok","brokenAt","checkpoints"]}',
   AuditView:
-    '{"type":"object","properties":{"id":{"type":"string"},"at":{"type":"string"},"actorType":{"type":"string","enum":["user","agent","system","anonymous"]},"actorId":{"type":"string","nullable":true},"action":{"type":"string"},"targetType":{"type":"string","nullable":true},"targetId":{"type":"string","nullable":true},"outcome":{"type":"string","enum":["success","failure"]},"ip":{"type":"string","nullable":true}},"required":["id","at","actorType","actorId","action","targetType","targetId","outcome","ip"]}',
+    '{"type":"object","properties":{"id":{"type":"string"},"at":{"type":"string"},"actorType":{"type":"string","enum":["user","agent","system","anonymous"]},"actorId":{"type":"string","nullable":true},"action":{"type":"string"},"targetType":{"type":"string","nullable":true},"targetId":{"type":"string","nullable":true},"outcome":{"type":"string","enum":["success","failure"]},"ip":{"type":"string","nullable":true},"sequence":{"type":"number","nullable":true},"hash":{"type":"string","nullable":true}},"required":["id","at","actorType","actorId","action","targetType","targetId","outcome","ip","sequence","hash"]}',
   AuditViewPage:
     '{"type":"object","properties":{"results":{"type":"array","items":{"$ref":"#/components/schemas/AuditView"}},"page":{"type":"number"},"limit":{"type":"number"},"totalPages":{"type":"number"},"totalResults":{"type":"number"},"estimated":{"type":"boolean"}},"required":["results","page","limit","totalPages","totalResults"]}',
   BackupDetailView:

@@ -3,6 +3,9 @@ import serialize from 'canonicalize';
 /** Version 1 of the backup format, as it stands in every signed or authenticated context. */
 export const FORMAT = 'rahatback/1';
 
+/** False for a text with half of a surrogate pair: as UTF-8 it would be U+FFFD, and so the same as another text. */
+export const isWellFormed = (text: string): boolean => !/\p{Cs}/u.test(text);
+
 /**
  * RFC 8785 (JCS) bytes of a JSON value: the same value gives the same bytes in every language. Members that are `undefined` are left
  * out, as JSON does. Throws TypeError for what JSON cannot hold (NaN, lone surrogates, cycles, `undefined` itself).

@@ -1,6 +1,7 @@
 import type { AgeSlot } from './age-slot.js';
 import type { Argon2idSlot } from './argon2id-slot.js';
 import { fromBase64 } from './base64.js';
+import { isWellFormed } from './canonical-json.js';
 import { CryptoError } from './crypto-error.js';
 import type { HpkeSlot } from './hpke-slot.js';
 import { KEYS_FORMAT, type KeysContext } from './slot-context.js';
@@ -23,7 +24,8 @@ export interface KeysFile extends KeysContext {
 type Check = (value: unknown) => boolean;
 type Shape = Readonly<Record<string, Check>>;
 
-const text: Check = (value) => typeof value === 'string' && value.length > 0 && value.length <= 1_000;
+/** Half of a surrogate pair has no canonical JSON, so no checksum. */
+const text: Check = (value) => typeof value === 'string' && value.length > 0 && value.length <= 1_000 && isWellFormed(value);
 const base64 =
   (sizeBytes?: number): Check =>
   (value) =>

@@ -247,6 +247,7 @@ describe('parseKeysFile', () => {
     ['an unknown member in a slot', slotEdited(0, { more: 1 })],
     ['two slots for one agent', slotEdited(1, { agentId: 'a-1' })],
     ['base64 with a blank', slotEdited(0, { enc: ` ${toBase64(randomBytes(32))}` })],
+    ['half of a surrogate pair', () => edited((value) => (value['workspace'] = '\ud800'))],
     ['a shorter ciphertext', slotEdited(0, { ciphertext: toBase64(randomBytes(47)) })],
     ['a changed value under the old checksum', slotEdited(0, { agentId: 'a-9' })],
   ])('refuses %s as KEYS_INVALID', (_, bytes) => {

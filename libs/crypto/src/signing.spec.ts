@@ -73,6 +73,13 @@ describe('a command', () => {
     expect(verifyCommand(server.publicKey, Buffer.from(raw), signature)).toBe(true);
   });
 
+  it('does not verify as another text that has the same UTF-8', () => {
+    const strange = '{"database":"\ufffd"}';
+    const signed = signCommand(server.privateKey, strange);
+    expect(verifyCommand(server.publicKey, strange, signed)).toBe(true);
+    expect(verifyCommand(server.publicKey, strange.replace('\ufffd', '\ud800'), signed)).toBe(false);
+  });
+
   it('does not verify once a space is gone, a bit is flipped, or another key signed', () => {
     expect(verifyCommand(server.publicKey, raw.replace(', ', ','), signature)).toBe(false);
     expect(verifyCommand(agent.publicKey, raw, signature)).toBe(false);

@@ -1,6 +1,6 @@
 import { sign, verify } from 'node:crypto';
 import { fromBase64, toBase64 } from './base64.js';
-import { canonicalJson } from './canonical-json.js';
+import { canonicalJson, isWellFormed } from './canonical-json.js';
 import { CryptoError } from './crypto-error.js';
 import { generateKeyPair, importPrivateKey, importPublicKey, type RawKeyPair } from './raw-keys.js';
 
@@ -32,8 +32,9 @@ const commandBytes = (rawJson: string | Uint8Array): Buffer => inDomain('command
 export const signCommand = (privateKey: string, rawJson: string | Uint8Array): string =>
   signBytes(privateKey, commandBytes(rawJson));
 
+/** False as well for characters that no UTF-8 has: they would be signed as U+FFFD and read as something else. */
 export const verifyCommand = (publicKey: string, rawJson: string | Uint8Array, signature: string): boolean =>
-  verifyBytes(publicKey, commandBytes(rawJson), signature);
+  (typeof rawJson !== 'string' || isWellFormed(rawJson)) && verifyBytes(publicKey, commandBytes(rawJson), signature);
 
 export interface SessionChallenge {
   readonly serverId: string;

@@ -21,3 +21,4 @@ export * from './shims/shim-tools.js';
 export * from './s3/index.js';
 export * from './faulty-storage.js';
 export * from './proof.js';
+export * from './fuzz/index.js';

@@ -205,3 +205,20 @@ describe('RestoreFilter', () => {
     expect(DumpFormError.prototype).not.toBeInstanceOf(AppError);
   });
 });
+
+describe('what pg_dump does not write, and no digest can be made of', () => {
+  it('half a byte of a large object is passed on to the server, which refuses it', () => {
+    const half = "SELECT pg_catalog.lowrite(0, '\\x00f');";
+    const digests = new DigestCollector();
+    const facts = new FactsCollector();
+    scan(`${HEAD}SELECT pg_catalog.lo_open('1', 131072);\n${half}\nSELECT pg_catalog.lo_close(0);\n${TAIL}`, [digests, facts]);
+    expect(facts.facts().largeObjects).toEqual({ count: 1, bytes: 0 });
+    expect(digests.digests()).toHaveLength(1);
+  });
+
+  it('of a comment of megabytes only the beginning is read', () => {
+    const comments: string[] = [];
+    scan(`-- ${'x'.repeat(3_000_000)}\n`, [{ comment: (text) => comments.push(text) }]);
+    expect(comments.map(({ length }) => length < 1_100_000)).toEqual([true]);
+  });
+});

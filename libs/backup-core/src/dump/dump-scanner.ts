@@ -8,7 +8,7 @@ const BACKSLASH = 0x5c;
 const DOT = 0x2e;
 /** Longest text line outside of table data: PostgreSQL's own limit for one value, doubled by hex. */
 const MAX_LINE_BYTES = 1024 * 1024 * 1024;
-/** A statement is kept up to here; longer ones are function bodies and the like, of which only the beginning matters. */
+/** A statement, and a comment, is kept up to here; longer ones are function bodies and the like, of which only the beginning matters. */
 const MAX_STATEMENT_BYTES = 1024 * 1024;
 
 /** What a dump is made of, in its order. Every method is optional; buffers are only valid during the call. */
@@ -141,7 +141,7 @@ export class DumpScanner {
   }
 
   private emitComment(line: Buffer): void {
-    const text = this.decoder.decode(line.subarray(2)).trim();
+    const text = this.decoder.decode(line.subarray(2, MAX_STATEMENT_BYTES)).trim();
     for (const handler of this.handlers) handler.comment?.(text);
   }
 

@@ -3,10 +3,10 @@ import type { DumpFacts, SchemaObject, SequenceFacts, TableFacts } from './dump-
 import { DumpFormError, type DumpHandler, type LinePlace } from './dump-scanner.js';
 import { LargeObjectStatements } from './large-objects.js';
 import { rolesOf } from './roles.js';
+import { parseTocEntry } from './toc-entry.js';
 
 const NEWLINE = 0x0a;
 const END_MARK = 'PostgreSQL database dump complete';
-const TOC = /^(?:Data for )?Name: (.*); Type: ([A-Z][A-Z ]*); Schema: (.*); Owner: (.*)$/;
 const RESTRICT = /^\\(un)?restrict ([A-Za-z0-9]+)\s*$/;
 const SETVAL = /^SELECT pg_catalog\.setval\('((?:[^']|'')+)', (-?\d+), (true|false)\);$/;
 const EXTENSION = /^CREATE EXTENSION IF NOT EXISTS ("(?:[^"]|"")+"|\S+)/;
@@ -54,9 +54,9 @@ export class FactsCollector implements DumpHandler {
     if (text === END_MARK) this.sawEnd = true;
     else if (text.startsWith('Dumped from database version ')) this.serverVersion ??= text.slice(29);
     else if (text.startsWith('Dumped by pg_dump version ')) this.toolVersion ??= text.slice(26);
-    const [, name, type, schema] = TOC.exec(text) ?? [];
-    if (name === undefined || type === undefined || schema === undefined || type === 'TABLE DATA') return;
-    this.objects.push({ type, schema: schema === '-' ? '' : schema, name });
+    const entry = parseTocEntry(text);
+    if (entry === null || entry.type === 'TABLE DATA') return;
+    this.objects.push({ type: entry.type, schema: entry.schema, name: entry.name });
   }
 
   statement(sql: string, complete: boolean): void {

@@ -23,7 +23,8 @@ export class LargeObjectStatements {
   statement(sql: string): boolean {
     if (!sql.startsWith(PREFIX)) return false;
     const hex = WRITE.exec(sql)?.[1];
-    if (hex !== undefined) return this.write(hex);
+    // Half a byte is nothing that pg_dump writes; the server refuses it.
+    if (hex !== undefined && hex.length % 2 === 0) return this.write(hex);
     const oid = OPEN.exec(sql)?.[1];
     if (oid !== undefined) {
       this.open = { oid, content: this.digest ? createHash('sha256') : null };

@@ -1,8 +1,11 @@
 import { qualifiedName } from './copy-target.js';
 
-const TOC = /^(Data for )?Name: (.*); Type: ([A-Z][A-Z ]*); Schema: (.*); Owner: (.*)$/;
-const QUALIFIED = /"((?:[^"]|"")+)"\."((?:[^"]|"")+)"/g;
-const DOLLAR_QUOTED = /\$([A-Za-z_\u0080-\uffff]\w*)?\$[\s\S]*?\$\1\$/g;
+// A name may hold any character but a line end, such as U+2028.
+const TOC = /^(?:Data for )?Name: (.*); Type: ([A-Z][A-Z ]*); Schema: (.*)$/s;
+const OWNER = '; Owner: ';
+// No name has more characters, doubled ones included: without a bound a text of quotes takes quadratic time.
+const QUALIFIED = /"((?:[^"]|""){1,256})"\."((?:[^"]|""){1,256})"/g;
+const DOLLAR_TAGS = /(?=(\$(?:[A-Za-z_\u0080-\uffff]\w*)?\$))/g;
 const WITH_ARGUMENTS = new Set(['FUNCTION', 'PROCEDURE', 'AGGREGATE']);
 
 /** One thing of a dump, as pg_dump announces it in a comment. */
@@ -17,10 +20,26 @@ export interface TocEntry {
 
 /** Reads the text of a comment line; null for any other comment. */
 export function parseTocEntry(comment: string): TocEntry | null {
-  const [, , name, type, schema] = TOC.exec(comment) ?? [];
+  const ownerAt = comment.lastIndexOf(OWNER);
+  const [, name, type, schema] = (ownerAt < 0 ? null : TOC.exec(comment.slice(0, ownerAt))) ?? [];
   if (name === undefined || type === undefined || schema === undefined) return null;
   const bare = WITH_ARGUMENTS.has(type) ? name.slice(0, name.indexOf('(')) : name;
   return { type, schema: schema === '-' ? '' : schema, name, qualified: schema === '-' ? null : qualifiedName(schema, bare) };
+}
+
+/** Takes the dollar-quoted strings out, in one pass: where a tag stands for the last time is known before any end is looked for. */
+function withoutDollarQuoted(sql: string): string {
+  const tags = [...sql.matchAll(DOLLAR_TAGS)].map(({ index, 1: tag = '' }) => ({ index, tag }));
+  const last = new Map(tags.map(({ index, tag }) => [tag, index]));
+  let kept = '';
+  let from = 0;
+  for (const { index, tag } of tags) {
+    const bodyAt = index + tag.length;
+    if (index < from || (last.get(tag) ?? -1) < bodyAt) continue;
+    kept += sql.slice(from, index);
+    from = sql.indexOf(tag, bodyAt) + tag.length;
+  }
+  return kept + sql.slice(from);
 }
 
 /**
@@ -29,7 +48,7 @@ export function parseTocEntry(comment: string): TocEntry | null {
  */
 export function mentionsOf(sql: string): ReadonlySet<string> {
   const names = new Set<string>();
-  for (const [name] of sql.replaceAll(DOLLAR_QUOTED, '').matchAll(QUALIFIED)) {
+  for (const [name] of withoutDollarQuoted(sql).matchAll(QUALIFIED)) {
     names.add(name);
     // In a string constant quotes and backslashes stand twice.
     if (/''|\\\\/.test(name)) names.add(name.replaceAll("''", "'").replaceAll('\\\\', '\\'));

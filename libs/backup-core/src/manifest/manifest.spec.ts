@@ -75,7 +75,7 @@ describe('manifest', () => {
 
   it('refuses a missing, strange or additional member', () => {
     for (const path of paths(signed)) {
-      for (const strange of [undefined, null, -1, {}, [], '']) {
+      for (const strange of [undefined, null, -1, {}, [], '', '\ud800']) {
         expect(() => parseManifest(bytesOf(altered(path, strange)))).toThrow(
           expect.objectContaining({ code: 'MANIFEST_INVALID' }) as Error,
         );

@@ -9,8 +9,9 @@ export const MANIFEST_MAX_BYTES = 256 * 1024;
 
 type Check = (value: unknown) => boolean;
 
+/** Half of a surrogate pair has no canonical JSON, so nobody can have signed it. */
 const text: Check = (value) =>
-  typeof value === 'string' && value.length > 0 && value.length <= 200 && !/[\u0000-\u001f]/.test(value);
+  typeof value === 'string' && value.length > 0 && value.length <= 200 && !/[\u0000-\u001f\p{Cs}]/u.test(value);
 const count: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const oneOf =
   (values: readonly string[]): Check =>

@@ -1,7 +1,7 @@
 import { IsOptional, IsString, Length, Matches } from 'class-validator';
 import type { AgentStatus } from './statuses.js';
 
-/** POST /v1/agents/enrol-codes (owner, admin, operator). */
+/** POST /v1/agents/enrol-codes (owner, admin). */
 export class CreateEnrolCodeDto {
   @IsOptional()
   @IsString()

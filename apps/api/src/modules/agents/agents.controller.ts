@@ -3,7 +3,7 @@ import { Throttle } from '@nestjs/throttler';
 import { CreateEnrolCodeDto, EnrolAgentDto, PageQueryDto, ReacceptAgentDto } from '@rahatback/contracts';
 import type { AgentView, EnrolAnswer, EnrolCodeView, Page } from '@rahatback/contracts';
 import type { Actor } from '../../platform/http/actor.js';
-import { CurrentActor, IdParam, Public } from '../../platform/http/decorators.js';
+import { CurrentActor, IdParam, Public, Roles } from '../../platform/http/decorators.js';
 import { AgentsService } from './agents.service.js';
 import { EnrolmentService } from './enrolment.service.js';
 
@@ -14,6 +14,7 @@ export class AgentsController {
     private readonly enrolment: EnrolmentService,
   ) {}
 
+  @Roles('owner', 'admin')
   @Post('enrol-codes')
   createCode(@CurrentActor() actor: Actor, @Body() dto: CreateEnrolCodeDto): Promise<EnrolCodeView> {
     return this.enrolment.createCode(actor, dto);
@@ -37,12 +38,14 @@ export class AgentsController {
     return this.agents.get(actor, id);
   }
 
+  @Roles('owner', 'admin')
   @Post(':id/revoke')
   @HttpCode(200)
   revoke(@CurrentActor() actor: Actor, @IdParam() id: string): Promise<AgentView> {
     return this.agents.revoke(actor, id);
   }
 
+  @Roles('owner', 'admin')
   @Post(':id/reaccept')
   @HttpCode(200)
   reaccept(@CurrentActor() actor: Actor, @IdParam() id: string, @Body() dto: ReacceptAgentDto): Promise<AgentView> {

@@ -2,7 +2,7 @@ import { Controller, Delete, Get, HttpCode, Post, Query } from '@nestjs/common';
 import type { BackupDetailView, BackupView, Page, RunAnswer } from '@rahatback/contracts';
 import { HistoryQueryDto } from '@rahatback/contracts';
 import type { Actor } from '../../platform/http/actor.js';
-import { CurrentActor, IdParam } from '../../platform/http/decorators.js';
+import { CurrentActor, IdParam, Roles } from '../../platform/http/decorators.js';
 import { BackupCancel, type CancelAnswer } from './backup-cancel.service.js';
 import { BackupDeletion, type DeleteAnswer } from './backup-deletion.service.js';
 import { BackupHistory } from './backup-history.service.js';
@@ -38,6 +38,7 @@ export class BackupsController {
     return this.cancelling.cancel(actor, id);
   }
 
+  @Roles('owner', 'admin')
   @Delete('history/:id')
   @HttpCode(202)
   remove(@CurrentActor() actor: Actor, @IdParam() id: string): Promise<DeleteAnswer> {

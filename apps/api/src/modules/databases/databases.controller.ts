@@ -22,12 +22,14 @@ export class DatabasesController {
     private readonly rebind: DatabaseRebind,
   ) {}
 
+  @Roles('owner', 'admin')
   @Post('test-connection')
   @HttpCode(200)
   testUnsaved(@CurrentActor() actor: Actor, @Body() dto: DatabaseConnectionDto): Promise<ConnectionTestAnswer> {
     return this.tests.testUnsaved(actor, dto);
   }
 
+  @Roles('owner', 'admin')
   @Post()
   create(@CurrentActor() actor: Actor, @Body() dto: CreateDatabaseDto): Promise<DatabaseView> {
     return this.databases.create(actor, dto);
@@ -43,11 +45,13 @@ export class DatabasesController {
     return this.databases.get(actor, id);
   }
 
+  @Roles('owner', 'admin')
   @Patch(':id')
   update(@CurrentActor() actor: Actor, @IdParam() id: string, @Body() dto: UpdateDatabaseDto): Promise<DatabaseView> {
     return this.databases.update(actor, id, dto);
   }
 
+  @Roles('owner', 'admin')
   @Delete(':id')
   @HttpCode(204)
   remove(@CurrentActor() actor: Actor, @IdParam() id: string): Promise<void> {

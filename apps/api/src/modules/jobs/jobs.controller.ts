@@ -2,7 +2,7 @@ import { Body, Controller, Delete, Get, HttpCode, Patch, Post, Query } from '@ne
 import { CreateJobDto, PageQueryDto, UpdateJobDto } from '@rahatback/contracts';
 import type { JobView, Page } from '@rahatback/contracts';
 import type { Actor } from '../../platform/http/actor.js';
-import { CurrentActor, IdParam } from '../../platform/http/decorators.js';
+import { CurrentActor, IdParam, Roles } from '../../platform/http/decorators.js';
 import { JobChanges } from './job-changes.service.js';
 import { JobsService } from './jobs.service.js';
 
@@ -13,6 +13,7 @@ export class JobsController {
     private readonly changes: JobChanges,
   ) {}
 
+  @Roles('owner', 'admin')
   @Post()
   create(@CurrentActor() actor: Actor, @Body() dto: CreateJobDto): Promise<JobView> {
     return this.jobs.create(actor, dto);
@@ -28,12 +29,14 @@ export class JobsController {
     return this.jobs.get(actor, id);
   }
 
+  @Roles('owner', 'admin')
   @Patch(':id')
   async update(@CurrentActor() actor: Actor, @IdParam() id: string, @Body() dto: UpdateJobDto): Promise<JobView> {
     await this.changes.update(actor, id, dto);
     return this.jobs.get(actor, id);
   }
 
+  @Roles('owner', 'admin')
   @Delete(':id')
   @HttpCode(204)
   remove(@CurrentActor() actor: Actor, @IdParam() id: string): Promise<void> {

@@ -1,6 +1,13 @@
 import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
-import type { BackupKeysView, Page, PreflightAnswer, RestoreAnswer, RestoreView } from '@rahatback/contracts';
-import { BackupKeysQueryDto, ConfirmDatabaseDto, PageQueryDto, RestoreDto, RestoreTargetDto } from '@rahatback/contracts';
+import type { BackupKeysView, Page, PreflightAnswer, RestoreAnswer, RestoreView, Role } from '@rahatback/contracts';
+import {
+  AppError,
+  BackupKeysQueryDto,
+  ConfirmDatabaseDto,
+  PageQueryDto,
+  RestoreDto,
+  RestoreTargetDto,
+} from '@rahatback/contracts';
 import type { Actor } from '../../platform/http/actor.js';
 import { CurrentActor, IdParam, Roles } from '../../platform/http/decorators.js';
 import { FreshLogin } from '../../platform/http/step-up.guard.js';
@@ -12,6 +19,8 @@ import { Swaps } from './swaps.service.js';
 
 /** Who is not an owner types the password again before a database changes hands. */
 const OWNERS_MAY = { except: ['owner'] } as const;
+/** Operators restore beside; to put a copy in a live database's place, or the old one back, is for who sets databases up. */
+const MAY_SWAP: Role[] = ['owner', 'admin'];
 
 @Controller('v1')
 export class RestoreController {
@@ -26,6 +35,12 @@ export class RestoreController {
   @Post('backups/history/:id/restore')
   @FreshLogin(OWNERS_MAY)
   start(@CurrentActor() actor: Actor, @IdParam() id: string, @Body() dto: RestoreDto): Promise<RestoreAnswer> {
+    if (dto.mode === 'swap' && !MAY_SWAP.includes(actor.role)) {
+      throw new AppError(
+        'FORBIDDEN',
+        `Your role (${actor.role}) may restore beside the live database only. Ask an admin or owner to swap.`,
+      );
+    }
     return this.starting.start(actor, id, dto);
   }
 
@@ -59,6 +74,7 @@ export class RestoreController {
 
   @Post('restores/:id/swap')
   @HttpCode(200)
+  @Roles(...MAY_SWAP)
   @FreshLogin(OWNERS_MAY)
   swap(@CurrentActor() actor: Actor, @IdParam() id: string, @Body() dto: ConfirmDatabaseDto): Promise<RestoreView> {
     return this.swaps.swap(actor, id, dto.confirmDatabase);
@@ -66,6 +82,7 @@ export class RestoreController {
 
   @Post('restores/:id/undo')
   @HttpCode(200)
+  @Roles(...MAY_SWAP)
   @FreshLogin(OWNERS_MAY)
   undo(@CurrentActor() actor: Actor, @IdParam() id: string, @Body() dto: ConfirmDatabaseDto): Promise<RestoreView> {
     return this.swaps.undo(actor, id, dto.confirmDatabase);
@@ -73,6 +90,7 @@ export class RestoreController {
 
   @Post('restores/:id/discard')
   @HttpCode(200)
+  @Roles(...MAY_SWAP)
   @FreshLogin(OWNERS_MAY)
   discard(@CurrentActor() actor: Actor, @IdParam() id: string, @Body() dto: ConfirmDatabaseDto): Promise<RestoreView> {
     return this.swaps.discard(actor, id, dto.confirmDatabase);

@@ -274,26 +274,31 @@ describe('a swap', () => {
     expect(await scene.view(id)).toMatchObject({ swapState: 'swap_failed', errorCode: error.code, errorMessage: error.message });
   }, 60_000);
 
-  it('needs the password again from everybody but owners, and is nothing for viewers', async () => {
+  it('needs the password again from everybody but owners, and is nothing for operators and viewers', async () => {
     const live = await fresh();
-    const operator = await scene.colleague('operator');
+    const admin = await scene.colleague('admin');
     const swap = { mode: 'swap', confirmDatabase: live };
     const refused = { status: 403, body: { code: 'STEP_UP_REQUIRED', message: expect.stringContaining('password') } };
-    expect(await scene.restore(swap, operator.token)).toMatchObject(refused);
-    expect(await scene.restore({}, operator.token)).toMatchObject(refused);
-    const young = await operator.stepUp();
+    expect(await scene.restore(swap, admin.token)).toMatchObject(refused);
+    expect(await scene.restore({}, admin.token)).toMatchObject(refused);
+    const young = await admin.stepUp();
     const { status, body } = await scene.restore(swap, young);
     expect(status).toBe(201);
     await scene.complete(body.restoreHistoryId);
     await scene.answer('swap', live);
     const { retiredDatabase } = await scene.view(body.restoreHistoryId);
-    expect(await scene.deed(body.restoreHistoryId, 'undo', live, operator.token)).toMatchObject(refused);
-    expect(await scene.deed(body.restoreHistoryId, 'swap', live, operator.token)).toMatchObject(refused);
-    expect(await scene.deed(body.restoreHistoryId, 'discard', retiredDatabase ?? '', operator.token)).toMatchObject(refused);
+    expect(await scene.deed(body.restoreHistoryId, 'undo', live, admin.token)).toMatchObject(refused);
+    expect(await scene.deed(body.restoreHistoryId, 'swap', live, admin.token)).toMatchObject(refused);
+    expect(await scene.deed(body.restoreHistoryId, 'discard', retiredDatabase ?? '', admin.token)).toMatchObject(refused);
     expect((await scene.deed(body.restoreHistoryId, 'undo', live, young)).status).toBe(200);
     const viewer = await scene.colleague('viewer');
+    const operator = await (await scene.colleague('operator')).stepUp();
     const forbidden = { status: 403, body: { code: 'FORBIDDEN' } };
-    expect(await scene.restore(swap, viewer.token)).toMatchObject(forbidden);
-    expect(await scene.deed(body.restoreHistoryId, 'discard', 'x', viewer.token)).toMatchObject(forbidden);
+    expect((await scene.restore({}, operator)).status).toBe(201);
+    for (const token of [viewer.token, operator]) {
+      expect(await scene.restore(swap, token)).toMatchObject(forbidden);
+      for (const deed of ['swap', 'undo', 'discard'] as const)
+        expect(await scene.deed(body.restoreHistoryId, deed, 'x', token)).toMatchObject(forbidden);
+    }
   });
 });

@@ -2,18 +2,20 @@ import { Body, Controller, Delete, Get, HttpCode, Patch, Post, Query } from '@ne
 import { CreateStorageDto, PageQueryDto, UpdateStorageDto } from '@rahatback/contracts';
 import type { Page, StorageTestAnswer, StorageView } from '@rahatback/contracts';
 import type { Actor } from '../../platform/http/actor.js';
-import { CurrentActor, IdParam } from '../../platform/http/decorators.js';
+import { CurrentActor, IdParam, Roles } from '../../platform/http/decorators.js';
 import { StoragesService } from './storages.service.js';
 
 @Controller('v1/storages')
 export class StoragesController {
   constructor(private readonly storages: StoragesService) {}
 
+  @Roles('owner', 'admin')
   @Post()
   create(@CurrentActor() actor: Actor, @Body() dto: CreateStorageDto): Promise<StorageView> {
     return this.storages.create(actor, dto);
   }
 
+  @Roles('owner', 'admin')
   @Post('test')
   @HttpCode(200)
   testUnsaved(@CurrentActor() actor: Actor, @Body() dto: CreateStorageDto): Promise<StorageTestAnswer> {
@@ -30,11 +32,13 @@ export class StoragesController {
     return this.storages.get(actor, id);
   }
 
+  @Roles('owner', 'admin')
   @Patch(':id')
   update(@CurrentActor() actor: Actor, @IdParam() id: string, @Body() dto: UpdateStorageDto): Promise<StorageView> {
     return this.storages.update(actor, id, dto);
   }
 
+  @Roles('owner', 'admin')
   @Delete(':id')
   @HttpCode(204)
   remove(@CurrentActor() actor: Actor, @IdParam() id: string): Promise<void> {

@@ -1,0 +1,33 @@
+import type { RunningApi } from '../testing/start-api.js';
+import { startApi } from '../testing/start-api.js';
+import { RouteMatrix } from './testing/route-matrix.js';
+import { ROUTES } from './testing/route-table.js';
+import { routesOf, uncovered } from './testing/routes.js';
+
+describe('authorisation', () => {
+  let api: RunningApi;
+  let matrix: RouteMatrix;
+  beforeAll(async () => {
+    api = await startApi({ worker: false, config: { trustProxy: ['127.0.0.1'], leaseMs: 600_000 } });
+    matrix = await RouteMatrix.prepare(api);
+  }, 90_000);
+  afterAll(() => api?.stop());
+
+  it('has a row for every route, and none for what is no route', () => {
+    expect(routesOf(api.app).length).toBeGreaterThan(60);
+    expect(uncovered('route', routesOf(api.app), Object.keys(ROUTES))).toEqual([]);
+  });
+
+  it('would name a route that was forgotten, and a row that has outlived its route', () => {
+    expect(uncovered('route', ['GET /a', 'GET /b'], ['GET /b', 'GET /c'])).toEqual([
+      'The route "GET /a" has no row in the authorisation table: say there who may.',
+      'The authorisation table has a row for "GET /c", which is no route any more: take it out.',
+    ]);
+  });
+
+  it('answers every route to everybody as its row says, and changes nothing for who is refused', async () => {
+    for (const route of Object.keys(ROUTES)) await matrix.check(route);
+    process.stdout.write(`authorisation: ${Object.keys(ROUTES).length} routes, ${matrix.summary()}\n`);
+    expect(matrix.wrong).toEqual([]);
+  }, 300_000);
+});

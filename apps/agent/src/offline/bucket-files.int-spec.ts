@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { S3Backend } from '@rahatback/storage';
 import { startRgw, type PrivateS3 } from '@rahatback/testing/s3';
 import { runAgent } from '../testing/agent-process.js';
@@ -50,7 +50,9 @@ describe('a bucket without a server', () => {
   });
 
   it('takes its keys from a credentials file', async () => {
-    const file = join(world.dir.path, 'credentials');
+    const presented = join(world.dir.path, 'presented');
+    await mkdir(presented);
+    const file = join(presented, 'credentials');
     await writeFile(
       file,
       `[other]\naws_access_key_id = x\naws_secret_access_key = y\n[default]\naws_access_key_id = ${s3.accessKeyId}\naws_secret_access_key = ${s3.secretAccessKey}\n`,

@@ -67,6 +67,12 @@ describe('without a server', () => {
     ...['--port', String(world.postgres.port), '--user', world.postgres.superuser, '--tls-mode', 'disable'],
   ];
   const password = (): Record<string, string> => ({ PGPASSWORD: world.postgres.password });
+  /** A file of a person's own that holds a secret. */
+  const presented = async (name: string): Promise<string> => {
+    const own = join(world.dir.path, 'presented');
+    await mkdir(own, { recursive: true });
+    return join(own, name);
+  };
 
   describe('decrypt', () => {
     it('writes the dump to standard output or a file, the same bytes whoever opens it', async () => {
@@ -117,8 +123,9 @@ describe('without a server', () => {
     it('gives psql a dump that it takes', async () => {
       const { stdout } = await runAgent(world.home, ['decrypt', '--from', folder]);
       const database = await world.postgres.createDatabase();
-      const args = ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', world.postgres.url(database)];
-      const psql = spawnSync('psql', args, { input: Buffer.from(stdout, 'latin1'), encoding: 'utf8' });
+      const args = ['-X', '-q', '-v', 'ON_ERROR_STOP=1'];
+      const env = world.postgres.toolEnv(database);
+      const psql = spawnSync('psql', args, { env, input: Buffer.from(stdout, 'latin1'), encoding: 'utf8' });
       expect([psql.status, psql.stderr]).toEqual([0, '']);
       expect(await world.postgres.query('SELECT count(*) FROM customers', { database })).toEqual([['20000']]);
     });
@@ -229,7 +236,7 @@ describe('without a server', () => {
     });
 
     it('takes the password from a file or a pipe too, and shows plain lines', async () => {
-      const file = join(world.dir.path, 'pgpass');
+      const file = await presented('pgpass');
       await writeFile(file, `${world.postgres.password}\n`);
       const line = ['restore', '--from', folder, ...target('by_file'), '--password-file', file];
       const byFile = await runAgent(world.home, line);

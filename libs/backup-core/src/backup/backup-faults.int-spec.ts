@@ -43,8 +43,8 @@ describe('a backup that cannot succeed', () => {
 
   const real = { real: join(clientBinDir(), 'pg_dump') };
 
-  async function shimmed(behaviour: ShimBehaviour): Promise<ClientTools[]> {
-    const folder = join(harness.folder.path, `shim-${randomUUID()}`);
+  async function shimmed(behaviour: ShimBehaviour, below = 'shims'): Promise<ClientTools[]> {
+    const folder = join(harness.folder.path, below, randomUUID());
     const { binDir } = await shimTools(folder, { pg_dump: { version: '15.20', calls: [behaviour] }, psql: {} });
     return [{ major: server.major, version: '15.20', folder: binDir, warning: null }];
   }
@@ -121,7 +121,7 @@ describe('a backup that cannot succeed', () => {
     const flood = await failing({ tools: await shimmed({ stderrFloodBytes: 3_000_000, end: { exitCode: 1 } }) });
     expect(flood.message.length).toBeLessThan(1_500);
     const stderr = `pg_dump: error: connection with ${server.password} failed\n`;
-    const error = await failing({ tools: await shimmed({ stderr, end: { exitCode: 1 } }) });
+    const error = await failing({ tools: await shimmed({ stderr, end: { exitCode: 1 } }, 'presented') });
     expect(error.message).toContain('connection with [hidden] failed');
     expect(JSON.stringify(error.toBody())).not.toContain(server.password);
   });

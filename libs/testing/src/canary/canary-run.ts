@@ -1,5 +1,5 @@
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { CanarySet, uniqueHits, type CanaryHit } from './canary.js';
 import { scanFiles } from './file-scan.js';
 import { canaryFolder, canaryMark, markFile, newCanaryMark } from './test-secret.js';
@@ -21,8 +21,8 @@ export interface CanarySummary {
   readonly hits: readonly CanaryHit[];
 }
 
-/** What may know a secret: the servers that check it (their own data), and what a person's own file presents. */
-const KNOWS_SECRETS = /^(rahatback-pg-|rahatback-rgw-|keys$)/;
+/** Folders whose files may know a secret: the data of the servers that check it, key folders, and what a person's own files present. */
+const KNOWS_SECRETS = /^(rahatback-pg-|rahatback-rgw-|keys$|presented$)/;
 export const knowsSecrets = (folderName: string): boolean => KNOWS_SECRETS.test(folderName);
 
 /**
@@ -66,8 +66,8 @@ export class CanaryRun {
   async lookInFolder(folder: string, name: string): Promise<void> {
     if (knowsSecrets(name)) return;
     let files = 0;
-    const except = [join(folder, 'keys')];
-    const hits = await scanFiles(this.byMark, [folder], except, () => (files += 1));
+    const isExempt = (path: string): boolean => relative(folder, path).split(sep).some(knowsSecrets);
+    const hits = await scanFiles(this.byMark, [folder], isExempt, () => (files += 1));
     this.add('files', files, hits);
   }
 

@@ -54,15 +54,19 @@ async function isHollow(path: string): Promise<boolean> {
 export async function scanFiles(
   canaries: CanarySet,
   folders: readonly string[],
-  except: readonly string[] = [],
+  except: readonly string[] | ((path: string) => boolean) = [],
   onFile: (path: string) => void = () => undefined,
 ): Promise<CanaryHit[]> {
+  const isExempt =
+    typeof except === 'function'
+      ? except
+      : (path: string): boolean => except.some((allowed) => path === allowed || path.startsWith(`${allowed}/`));
   const hits: CanaryHit[] = [];
   for (const folder of folders) {
     const entries = await listed(folder);
     for (const entry of entries) {
       const path = join(entry.parentPath, entry.name);
-      if (except.some((allowed) => path === allowed || path.startsWith(`${allowed}/`))) continue;
+      if (isExempt(path)) continue;
       hits.push(...canaries.find(entry.name, path));
       if (!entry.isFile() || (await isHollow(path))) continue;
       onFile(path);

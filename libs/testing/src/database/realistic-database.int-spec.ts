@@ -79,8 +79,8 @@ describe('realistic database', () => {
 
   it('survives pg_dump and pg_restore', async () => {
     const [bin, copy] = [clientBinDir(server.major), await server.createDatabase()];
-    const dump = execFileSync(join(bin, 'pg_dump'), ['-Fc', '-d', server.url(first)], { maxBuffer: 2 ** 28 });
-    execFileSync(join(bin, 'pg_restore'), ['--exit-on-error', '-d', server.url(copy)], { input: dump });
+    const dump = execFileSync(join(bin, 'pg_dump'), ['-Fc'], { env: server.toolEnv(first), maxBuffer: 2 ** 28 });
+    execFileSync(join(bin, 'pg_restore'), ['--exit-on-error', '-d', copy], { env: server.toolEnv(), input: dump });
     expect(await digests(copy)).toEqual(await digests(first));
   }, 60_000);
 });

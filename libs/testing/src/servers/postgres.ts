@@ -37,6 +37,8 @@ export interface PrivatePostgres {
   pid(): number;
   /** Connection string of the superuser (default database: postgres). @throws Error for the few names that pg's own parser cannot take */
   url(database?: string): string;
+  /** The superuser's connection as environment of psql, pg_dump and the like: a password never belongs on a command line. */
+  toolEnv(database?: string): Record<string, string>;
   /** Creates a database from template0 (UTF-8) and returns its name. */
   createDatabase(name?: string): Promise<string>;
   /** Runs one statement as the superuser. Text results, one array per row. */
@@ -168,6 +170,14 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Priv
     pid: () => (server.hasEnded() ? 0 : server.pid),
     url: (database = 'postgres') => pgUrl(port, cluster.password, database),
     query: (sql, { database, values = [] } = {}) => runQuery(client(database), sql, values),
+    toolEnv: (database = 'postgres') => ({
+      PATH: process.env.PATH ?? '',
+      PGHOST: '127.0.0.1',
+      PGPORT: String(port),
+      PGUSER: SUPERUSER,
+      PGPASSWORD: cluster.password,
+      PGDATABASE: database,
+    }),
     async createDatabase(name = `test_${randomBytes(6).toString('hex')}`) {
       await runQuery(client(), `CREATE DATABASE ${quoteIdentifier(name)} TEMPLATE template0`, []);
       return name;

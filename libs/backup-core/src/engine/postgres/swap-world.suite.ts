@@ -220,7 +220,7 @@ export class SwapWorld {
     this.runs += 1;
     const path = join(this.folder.path, `task-${this.runs}.json`);
     const crashPoint = 'point' in when ? when.point : null;
-    const task: SwapTask = { kind, access: this.access(), request: this.request(), crashPoint };
+    const task: SwapTask = { kind, access: { ...this.access(), password: null }, request: this.request(), crashPoint };
     await writeFile(path, JSON.stringify(task), { mode: 0o600 });
     const logPath = join(this.folder.path, `task-${this.runs}.log`);
     const code = `import(${JSON.stringify(BUILT)}).then(({ runSwapTask }) => runSwapTask(${JSON.stringify(path)}))`;
@@ -229,6 +229,7 @@ export class SwapWorld {
     const child = await startNodeProcess({
       entry,
       args: [path],
+      env: { SWAP_PASSWORD: this.access().password ?? '' },
       logPath,
       ...('afterMs' in when ? { readyLine: /^begin$/m } : {}),
     });

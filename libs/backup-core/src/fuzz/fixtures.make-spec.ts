@@ -24,7 +24,7 @@ const encoded = (entries: Record<string, Buffer | string>): Kind =>
   Object.fromEntries(Object.entries(entries).map(([name, bytes]) => [name, base64(bytes)]));
 
 /** Segment 0 holds 72 plain bytes, every other 112. */
-const PLAIN_SIZES: Record<string, number> = { empty: 0, byte: 1, 'one-segment': 72, 'two-segments': 100, 'four-segments': 400 };
+const PLAIN_SIZES: Record<string, number> = { empty: 0, byte: 1, 'one-segment': 72, 'two-segments': 100, 'four-segments': 408 };
 const plainOf = (size: number): Buffer => Buffer.from(Array.from({ length: size }, (_, at) => (at * 7) % 251));
 
 const record = (name: string, plainBytes: number): ManifestBody['index'] => {

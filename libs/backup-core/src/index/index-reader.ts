@@ -8,6 +8,7 @@ import { parseEnd, parseHeader, parseRun, type IndexEnd, type IndexHeader, type 
 const decompress = promisify<Buffer, ZstdOptions, Buffer>(zstdDecompress);
 /** A block of lines, stored or plain, is never larger; a line of facts may be long. */
 const MAX_BLOCK_BYTES = 256 * 1024 * 1024;
+const NEWLINE = 0x0a;
 
 export type IndexLine =
   | { readonly kind: 'header'; readonly header: IndexHeader }
@@ -35,6 +36,20 @@ async function* readBlocks(plaintext: AsyncIterable<Buffer>): AsyncGenerator<Buf
   if (pending.length > 0) throw corrupt('ends inside of a block');
 }
 
+/** One at a time: a block of nothing but line ends is small when it is stored, and its lines all together would be gigabytes. */
+function* linesOf(block: Buffer): Generator<string> {
+  for (let from = 0; from < block.length;) {
+    if (block[from] === NEWLINE) {
+      from += 1;
+      continue;
+    }
+    const newline = block.indexOf(NEWLINE, from);
+    const end = newline < 0 ? block.length : newline;
+    yield block.toString('utf8', from, end);
+    from = end + 1;
+  }
+}
+
 function parseLine(text: string, links: number, lineNumber: number): IndexLine {
   const line = JSON.parse(text) as Record<string, unknown>;
   if (lineNumber === 1) return { kind: 'header', header: parseHeader(line) };
@@ -54,8 +69,7 @@ export async function* readIndex(plaintext: AsyncIterable<Buffer>): AsyncGenerat
   let bytes = 0;
   let end: IndexEnd | null = null;
   for await (const block of readBlocks(plaintext)) {
-    for (const text of block.toString('utf8').split('\n')) {
-      if (text === '') continue;
+    for (const text of linesOf(block)) {
       lineNumber += 1;
       if (end) throw corrupt('goes on after its end');
       const line = parseOrThrow(text, links, lineNumber);

@@ -65,6 +65,17 @@ describe('index', () => {
   });
 });
 
+describe('a block of an index that is nothing but line ends', () => {
+  it('costs its own size', async () => {
+    const lineEnds = 96 * 1024 * 1024;
+    const block = await encodeFrame(Buffer.alloc(lineEnds, '\n'), 'zstd');
+    expect(block.length).toBeLessThan(64 * 1024);
+    const heapBefore = process.memoryUsage().heapTotal;
+    await expect(allOf(readIndex(one(block)))).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
+    expect(process.memoryUsage().heapTotal - heapBefore).toBeLessThan(lineEnds);
+  });
+});
+
 async function allOf<T>(values: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
   for await (const value of values) all.push(value);

@@ -1,6 +1,6 @@
 import { AppError } from '@rahatback/contracts';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm, statfs } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, rmdir, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DumpFacts } from '../../dump/dump-facts.js';
@@ -91,6 +91,8 @@ export async function makeThrowawayFolder(
 export async function removeThrowawayFolder(path: string, isDeserted: boolean): Promise<boolean> {
   const command = { binary: '/bin/rm', args: ['-rf', '--', path], env: { LC_ALL: 'C' }, cwd: '/' };
   await outputOf(asUnprivileged(command), AbortSignal.timeout(REMOVE_TIMEOUT_MS));
+  // Its owner may not be allowed to take it out of the folder that it is in. Only an empty folder goes so, and nothing that a link names.
+  await rmdir(path).catch(() => undefined);
   if (isDeserted && existsSync(path)) await rm(path, { recursive: true, force: true, maxRetries: 5 }).catch(() => undefined);
   return !existsSync(path);
 }

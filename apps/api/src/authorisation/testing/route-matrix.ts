@@ -185,6 +185,8 @@ export class RouteMatrix {
   /** Whether the agents are in touch: what waits for an agent's answer would wait in vain for these. */
   private async online(isOnline: boolean): Promise<void> {
     this.last = undefined;
-    await this.api.postgres.query(`UPDATE agents SET session_id = ${isOnline ? `'socket-' || id` : 'NULL'}`);
+    await this.api.postgres.query(
+      `UPDATE agents SET session_id = ${isOnline ? `'socket-' || id` : 'NULL'} WHERE state = 'active'`,
+    );
   }
 }

@@ -32,7 +32,7 @@ export async function sayUnregistered(url: string, token: string | undefined, ev
 /** What a registered agent is answered, as text: the value, or the code and sentence of the refusal. */
 export async function sayAs(agent: ScriptedAgent, event: string, frame: unknown): Promise<{ code: string; text: string }> {
   try {
-    return { code: 'ok', text: JSON.stringify(await agent.send(event, frame)) };
+    return { code: 'ok', text: JSON.stringify(await agent.send(event, frame)) ?? 'nothing' };
   } catch (error) {
     if (error instanceof AppError)
       return { code: error.code, text: `${error.code} ${error.message} ${JSON.stringify(error.details)}` };

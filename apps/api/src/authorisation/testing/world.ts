@@ -3,7 +3,7 @@ import type { BackupPayload, DownloadAnswer, ExportAnswer, SignedRequest, Upload
 import { enrolProofBytes, generateSealKeyPair, generateSigningKeyPair, signBytes } from '@rahatback/crypto';
 import { sha256Hex } from '../../modules/agents/enrol-code.js';
 import { newCode } from '../../modules/agents/testing/agent-scene.js';
-import type { BackupScene, SentCommand } from '../../modules/backups/testing/backup-scene.js';
+import { DoorAgent, type BackupScene, type SentCommand } from '../../modules/backups/testing/backup-scene.js';
 import { RestoreScene } from '../../modules/restore/testing/restore-scene.js';
 import { VerificationTalk, type VerificationCommand } from '../../modules/verification/testing/verification-scene.js';
 import type { RunningApi } from '../../testing/start-api.js';
@@ -19,6 +19,11 @@ const KINDS = [
   'swapped',
   'verification',
   'exported',
+  'quarantined',
+  'idleAgent',
+  'idleDatabase',
+  'idleStorage',
+  'idleBackup',
 ] as const;
 export type Kind = (typeof KINDS)[number];
 
@@ -57,12 +62,14 @@ export class World {
   static async create(api: RunningApi): Promise<World> {
     const scene = await RestoreScene.create(api);
     const { base, backupId } = scene;
+    const idle = await idleObjects(scene);
     const swapped = await scene.swapped();
     const running = await base.started(await base.job());
     const restore = await scene.restore({ targetDatabase: 'running_restore' });
     const verification = await new VerificationTalk(base).begun(backupId);
     const exported = await base.call<ExportAnswer>('POST', `/v1/backups/history/${backupId}/export`);
     const ids: Ids = {
+      ...idle,
       agent: base.agent.id,
       database: base.databaseId,
       storage: base.storageId,
@@ -87,6 +94,25 @@ export class World {
   get workspaceId(): string {
     return this.scene.base.owner.workspaceId;
   }
+}
+
+/** Objects that nothing works with, so that they can be moved and deleted. */
+async function idleObjects(scene: RestoreScene) {
+  const { base } = scene;
+  const [quarantined, idleAgent] = [
+    new DoorAgent(base.api, base.owner.workspaceId),
+    new DoorAgent(base.api, base.owner.workspaceId),
+  ];
+  for (const agent of [quarantined, idleAgent]) await base.insertAgent(agent);
+  await base.sql(`UPDATE agents SET state = 'quarantined', session_id = NULL WHERE id = $1`, [quarantined.id]);
+  const storage = await base.call<{ id: string }>('POST', '/v1/storages', { storageType: 'local', name: 'Idle', path: 'idle' });
+  return {
+    quarantined: quarantined.id,
+    idleAgent: idleAgent.id,
+    idleDatabase: (await scene.otherDatabase()).id,
+    idleStorage: storage.body.id,
+    idleBackup: (await base.succeeded(await base.job())).backupId,
+  };
 }
 
 async function logIn({ api, owner }: BackupScene) {

@@ -47,7 +47,7 @@ export class BackupReports {
   /** At most one a second reaches the table and the pages; the rest may be lost without harm. */
   async progress(agent: AgentSession, message: unknown): Promise<void> {
     const report = reportOf(message);
-    if (!this.throttle.lets(report.commandId)) return;
+    if (!this.throttle.lets(`${agent.agentId} ${report.commandId}`)) return;
     const progress = progressOf(message);
     await this.database.inWorkspace(agent.workspaceId, async (tx) => {
       const saved = await saveProgress(tx, { ...report, agentId: agent.agentId }, progress);

@@ -45,7 +45,7 @@ export class RestoreReports {
 
   async progress(agent: AgentSession, message: unknown): Promise<void> {
     const report = reportOf(message);
-    if (!this.throttle.lets(report.commandId)) return;
+    if (!this.throttle.lets(`${agent.agentId} ${report.commandId}`)) return;
     const progress = progressOf(message);
     await this.database.inWorkspace(agent.workspaceId, async (tx) => {
       const restoreHistoryId = await saveRestoreProgress(tx, { ...report, agentId: agent.agentId }, progress);

@@ -67,7 +67,7 @@ export class VerificationReports {
 
   async progress(agent: AgentSession, message: unknown): Promise<void> {
     const report = reportOf(message);
-    if (!this.throttle.lets(report.commandId)) return;
+    if (!this.throttle.lets(`${agent.agentId} ${report.commandId}`)) return;
     const progress = progressOf(message);
     await this.database.inWorkspace(agent.workspaceId, async (tx) => {
       const saved = await saveVerificationProgress(tx, { ...report, agentId: agent.agentId }, progress);

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BackupDetailView, BackupView, JobView, Page, RestoreAnswer, RestoreView, RunAnswer } from '@rahatback/contracts';
 import { waitFor } from '@rahatback/testing';
+import { Client } from 'pg';
 import type { ProductProcess } from '../system/product-process.js';
 import type { World } from '../system/world.js';
 import { waitOnline } from '../system/agent-side.js';
@@ -114,6 +115,21 @@ async function newestRestore({ person }: World): Promise<RestoreView> {
   return newest;
 }
 
+/** The agent dies in the middle of a dump, which a lock holds up: else the backup may be done before, or its command not even there. */
+async function loseAgent({ world, job }: CrashBench): Promise<void> {
+  const holder = new Client({ connectionString: world.customer.url(world.customerDatabase) });
+  await holder.connect();
+  try {
+    await holder.query('BEGIN; LOCK TABLE bos IN ACCESS EXCLUSIVE MODE');
+    await ignoringCuts(() => world.person.call<RunAnswer>('POST', `/v1/backups/jobs/${job.id}/run`));
+    const waits = `SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LOCK TABLE%' AND wait_event_type = 'Lock'`;
+    await waitFor(async () => (await world.customer.query(waits)).length > 0, { describe: 'the dump to wait for the lock' });
+    await world.agent.daemon.kill();
+  } finally {
+    await holder.end();
+  }
+}
+
 /** Starts what the victim shall die of. Returns the row to watch, when the answer came through. */
 async function act(bench: CrashBench, crash: CrashCase, before: BackupDetailView | undefined): Promise<void> {
   const { person } = bench.world;
@@ -125,8 +141,8 @@ async function act(bench: CrashBench, crash: CrashCase, before: BackupDetailView
     return void (await ignoringCuts(() => person.call('DELETE', `/v1/backups/history/${before?.id ?? ''}`)));
   const proof = PROOFS[crash.operation];
   if (proof) return void (await ignoringCuts(() => proof(bench.world, before?.id ?? '')));
+  if (crash.operation === 'lose-agent') return loseAgent(bench);
   const run = await ignoringCuts(() => person.call<RunAnswer>('POST', `/v1/backups/jobs/${bench.job.id}/run`));
-  if (crash.operation === 'lose-agent') await bench.world.agent.daemon.kill();
   if (crash.operation !== 'cancel' || !run) return;
   await ignoringCuts(() => person.send('POST', `/v1/backups/history/${run.historyId}/cancel`));
 }
@@ -252,9 +268,9 @@ async function killAtPoint(bench: CrashBench, crash: CrashCase, before: BackupDe
 
 /** After a case that went wrong: everything runs again, and nothing is armed. */
 async function heal(world: World, crash: CrashCase): Promise<void> {
+  await world.agent.daemon.start();
   if (crash.victim === 'redis') await world.server.redis.restart();
   else await restartWith(world, crash, {});
-  await world.agent.daemon.start();
 }
 
 const NEEDS_BACKUP: readonly CrashCase['operation'][] = ['restore', 'delete', 'verify', 'swap', 'undo'];
@@ -276,7 +292,8 @@ export async function runCrashCase(bench: CrashBench, crash: CrashCase): Promise
   const known = new Set(lists.flatMap((rows) => rows.map(({ id }) => id)));
   const kill = crash.victim === 'redis' ? killRedis : killAtPoint;
   const back = await kill(bench, crash, before).catch(async (error: unknown) => {
-    await heal(bench.world, crash);
+    // What went wrong first is what must be seen.
+    await heal(bench.world, crash).catch(() => undefined);
     throw error;
   });
   const { ended, code, violations } = await endsOf(bench, crash, { backup: before, known });

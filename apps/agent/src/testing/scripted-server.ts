@@ -14,6 +14,7 @@ import type {
 import { AppError, failed, ok } from '@rahatback/contracts';
 import { enrolProofBytes, fingerprint, generateSigningKeyPair, sessionProofBytes, verifyBytes } from '@rahatback/crypto';
 import { Server, type Socket } from 'socket.io';
+import { RESULT_EVENTS } from '../journal/journal-record.js';
 import { newAgent, signed, type EnrolledAgent } from './command-factory.js';
 import { ScriptedStorage } from './scripted-storage.js';
 
@@ -38,23 +39,7 @@ export interface ServerScript {
   readonly leaseMs?: number;
 }
 
-const RESULTS = [
-  'database:test:result',
-  'backup:completed',
-  'backup:failed',
-  'restore:completed',
-  'restore:failed',
-  'restore:preflight:result',
-  'restore:swap:result',
-  'restore:undo:result',
-  'restore:discard:result',
-  'verification:completed',
-  'verification:failed',
-  'keys:rewrap:result',
-  'backup:delete:result',
-  'backup:export:result',
-  'command:refused',
-];
+const RESULTS: readonly string[] = RESULT_EVENTS;
 const OTHERS = [
   'backup:started',
   'restore:started',

@@ -1,4 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { guardTenantTables, refuseDowngrade } from './tenant-tables.js';
 
 /**
  * The whole first schema. Every table with a `workspace_id` has row-level security, forced, with one policy: the transaction's workspace, or
@@ -301,13 +302,7 @@ CREATE INDEX audit_workspace ON audit_events (workspace_id, at DESC, id DESC);
 export class Init1763640000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(TABLES);
-    for (const table of TENANT_TABLES) {
-      await runner.query(`ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY`);
-      await runner.query(`ALTER TABLE ${table} FORCE ROW LEVEL SECURITY`);
-      await runner.query(`CREATE POLICY workspace_only ON ${table}
-        USING (workspace_id = nullif(current_setting('app.workspace_id', true), '')::uuid OR current_setting('app.system', true) = 'on')
-        WITH CHECK (workspace_id = nullif(current_setting('app.workspace_id', true), '')::uuid OR current_setting('app.system', true) = 'on')`);
-    }
+    await guardTenantTables(runner, TENANT_TABLES);
     await runner.query(`ALTER TABLE workspaces ENABLE ROW LEVEL SECURITY`);
     await runner.query(`ALTER TABLE workspaces FORCE ROW LEVEL SECURITY`);
     await runner.query(`CREATE POLICY workspace_only ON workspaces
@@ -321,8 +316,6 @@ export class Init1763640000000 implements MigrationInterface {
   }
 
   down(): Promise<void> {
-    return Promise.reject(
-      new Error('A downgrade would lose data and is refused. Restore the database from a backup made before the upgrade.'),
-    );
+    return refuseDowngrade();
   }
 }

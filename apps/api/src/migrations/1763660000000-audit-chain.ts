@@ -1,4 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { guardTenantTables, refuseDowngrade } from './tenant-tables.js';
 
 /** Tenant tables that this migration adds; they get the same policy as those of the first one. */
 export const AUDIT_TENANT_TABLES = ['audit_checkpoints'] as const;
@@ -39,21 +40,13 @@ CREATE TABLE audit_checkpoints (
 );
 `;
 
-const WORKSPACE_ONLY = `(workspace_id = nullif(current_setting('app.workspace_id', true), '')::uuid OR current_setting('app.system', true) = 'on')`;
-
 export class AuditChain1763660000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(CHANGES);
-    for (const table of AUDIT_TENANT_TABLES) {
-      await runner.query(`ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY`);
-      await runner.query(`ALTER TABLE ${table} FORCE ROW LEVEL SECURITY`);
-      await runner.query(`CREATE POLICY workspace_only ON ${table} USING ${WORKSPACE_ONLY} WITH CHECK ${WORKSPACE_ONLY}`);
-    }
+    await guardTenantTables(runner, AUDIT_TENANT_TABLES);
   }
 
   down(): Promise<void> {
-    return Promise.reject(
-      new Error('A downgrade would lose data and is refused. Restore the database from a backup made before the upgrade.'),
-    );
+    return refuseDowngrade();
   }
 }

@@ -1,8 +1,8 @@
 import { AppError, type ErrorCode } from '@rahatback/contracts';
 import { asAppError } from '../as-app-error.js';
 
-/** What can be said of a stored object: it is gone, or is not what was written. */
-const ABOUT_OBJECTS: ReadonlySet<ErrorCode> = new Set([
+/** What can be said of a stored object: it is gone, or is not what was written. Anything else (network, disk, cancel, policy) is about the way to it. */
+export const ABOUT_OBJECTS: ReadonlySet<ErrorCode> = new Set([
   'OBJECT_MISSING',
   'DATA_CORRUPT',
   'DATA_TRUNCATED',

@@ -1,22 +1,11 @@
-import { AppError, type ErrorCode } from '@rahatback/contracts';
+import { AppError } from '@rahatback/contracts';
 import { asAppError } from '../as-app-error.js';
-
-/** What is said of stored objects. Anything else (network, disk, cancel, policy) is about the way to them. */
-const DAMAGE: ReadonlySet<ErrorCode> = new Set([
-  'OBJECT_MISSING',
-  'DATA_CORRUPT',
-  'DATA_TRUNCATED',
-  'MANIFEST_INVALID',
-  'KEYS_INVALID',
-  'WRONG_KEY',
-  'KDF_PARAMS_REFUSED',
-  'FORMAT_UNSUPPORTED',
-]);
+import { ABOUT_OBJECTS } from '../restore/at-object.js';
 
 /** The error as one about the backup. @throws the error itself when it is about something else */
 export function damageOf(error: unknown): AppError {
   const failure = asAppError(error);
-  if (failure instanceof AppError && DAMAGE.has(failure.code)) return failure;
+  if (failure instanceof AppError && ABOUT_OBJECTS.has(failure.code)) return failure;
   throw failure;
 }
 

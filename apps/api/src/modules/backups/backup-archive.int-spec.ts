@@ -213,6 +213,7 @@ describe('a backup as a download', () => {
       [backupId],
     );
     expect(audited).toEqual([[2]]);
+    await scene.sql(`UPDATE memberships SET role = 'owner' WHERE user_id = $1`, [scene.owner.userId]);
     expect((await scene.call('DELETE', `/v1/backups/history/${backupId}`)).status).toBe(202);
     expect([404, 409]).toContain((await get(url)).status);
   }, 60_000);

@@ -21,8 +21,10 @@ export class AgentProcess {
 
   constructor(home: string, args: readonly string[], env: Readonly<Record<string, string>> = {}, input?: string) {
     if (!existsSync(ENTRY)) throw new Error('The agent is not built: run nx build @rahatback/agent first.');
+    // The temporary folder is the test run's own: what is left in it shows.
+    const { PATH = '', TMPDIR } = process.env;
     this.#child = spawn(process.execPath, [ENTRY, ...args], {
-      env: { PATH: process.env.PATH ?? '', RAHATBACK_AGENT_HOME: home, ...env },
+      env: { PATH, ...(TMPDIR ? { TMPDIR } : {}), RAHATBACK_AGENT_HOME: home, ...env },
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     });
     this.#child.stdout?.on('data', (chunk: Buffer) => (this.#stdout += chunk.toString('latin1')));

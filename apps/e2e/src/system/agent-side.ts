@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AgentView, EnrolCodeView } from '@rahatback/contracts';
 import { waitFor } from '@rahatback/testing';
@@ -47,7 +48,7 @@ export class AgentSide {
   cli(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CliAnswer> {
     return new Promise((resolve, reject) => {
       const child = spawn(process.execPath, [this.entry, ...args], {
-        env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '/', ...this.env(), ...env },
+        env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '/', TMPDIR: tmpdir(), ...this.env(), ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       let stdout = '';

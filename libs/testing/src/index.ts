@@ -20,5 +20,6 @@ export * from './canary/redis-watch.js';
 export * from './shims/shim-tools.js';
 export * from './s3/index.js';
 export * from './faulty-storage.js';
+export * from './faults/index.js';
 export * from './proof.js';
 export * from './fuzz/index.js';

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { crcOfRest } from './crc-of-rest.js';
 
 /**
  * One line of the journal: `<crc32 of the rest, 8 hex> <batch start> <json>\n`. The batch start is the file's length before the write that
@@ -23,7 +24,10 @@ export function encodeLine(batchStart: number, record: unknown): string {
 export function decodeLine(text: string): JournalLine | undefined {
   const match = LINE.exec(text);
   const body = match?.[2];
-  if (body === undefined || match?.[1] !== checksum(body)) return undefined;
+  return body === undefined || match?.[1] !== checksum(body) ? undefined : readBody(body);
+}
+
+function readBody(body: string): JournalLine | undefined {
   const space = body.indexOf(' ');
   try {
     return { batchStart: Number(body.slice(0, space)), record: JSON.parse(body.slice(space + 1)) as unknown };
@@ -40,12 +44,24 @@ export interface Replay {
   readonly damagedAtByte?: number;
 }
 
-const LINE_HEAD = /[0-9a-f]{8} \d{1,15} /g;
+const LINE_HEAD = /[0-9a-f]{8} (?=\d{1,15} )/g;
+const CHECKSUM_LENGTH = 9;
 
-/** A whole line at the end of a broken one: the newline between them was damaged. */
+/**
+ * A whole line at the end of a broken one: the newline between them was damaged. The checksums of all that could be one come from two passes,
+ * so a line made of nothing but heads costs no more than another.
+ */
 function lineAtEndOf(text: string): JournalLine | undefined {
-  for (const { index } of text.matchAll(LINE_HEAD)) {
-    const line = index > 0 ? decodeLine(text.slice(index)) : undefined;
+  const whole = { crc: crc32(text), bytes: Buffer.byteLength(text) };
+  let before = { crc: 0, bytes: 0 };
+  let read = 0;
+  for (const { 0: head, index } of text.matchAll(LINE_HEAD)) {
+    const bodyAt = index + CHECKSUM_LENGTH;
+    const passed = text.slice(read, bodyAt);
+    before = { crc: crc32(passed, before.crc), bytes: before.bytes + Buffer.byteLength(passed) };
+    read = bodyAt;
+    if (index === 0 || Number.parseInt(head, 16) !== crcOfRest(whole, before)) continue;
+    const line = readBody(text.slice(bodyAt));
     if (line !== undefined) return line;
   }
   return undefined;

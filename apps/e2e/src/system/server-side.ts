@@ -8,6 +8,7 @@ import {
   tempDir,
   testSecret,
   waitFor,
+  type PostgresOptions,
   type PrivatePostgres,
   type PrivateRedis,
 } from '@rahatback/testing';
@@ -32,6 +33,9 @@ export interface ServerSideOptions {
   readonly onFrame?: FrameListener;
   /** A folder that outlives the run; default: a temporary one that `stop` removes. */
   readonly home?: string;
+  readonly postgres?: PostgresOptions;
+  /** Puts something between the server's processes and PostgreSQL or Redis: takes the server's port, returns the one to dial. */
+  readonly through?: (server: 'postgres' | 'redis', port: number) => Promise<number>;
 }
 
 export interface ServerSide {
@@ -51,16 +55,20 @@ export interface ServerSide {
   stop(): Promise<void>;
 }
 
-async function makeDatabase(postgres: PrivatePostgres): Promise<{ ownerUrl: string; appUrl: string; databaseName: string }> {
+async function makeDatabase(
+  postgres: PrivatePostgres,
+  dialPort: number,
+): Promise<{ ownerUrl: string; appUrl: string; databaseName: string }> {
   const databaseName = 'rahatback';
   const ownerPassword = testSecret('server-owner', { fresh: true });
   const appPassword = testSecret('server-app', { fresh: true });
   await postgres.query(`CREATE ROLE ${OWNER_ROLE} LOGIN PASSWORD '${ownerPassword}'`);
   await postgres.query(`CREATE ROLE ${APP_ROLE} LOGIN PASSWORD '${appPassword}'`);
   await postgres.query(`CREATE DATABASE ${databaseName} OWNER ${OWNER_ROLE} TEMPLATE template0`);
-  const url = (role: string, password: string): string =>
-    `postgresql://${role}:${password}@127.0.0.1:${postgres.port}/${databaseName}`;
-  return { ownerUrl: url(OWNER_ROLE, ownerPassword), appUrl: url(APP_ROLE, appPassword), databaseName };
+  const url = (role: string, password: string, port: number): string =>
+    `postgresql://${role}:${password}@127.0.0.1:${port}/${databaseName}`;
+  const ownerUrl = url(OWNER_ROLE, ownerPassword, postgres.port);
+  return { ownerUrl, appUrl: url(APP_ROLE, appPassword, dialPort), databaseName };
 }
 
 async function isReady(url: string): Promise<boolean> {
@@ -132,14 +140,17 @@ async function untilReady(process: ProductProcess | undefined, url: string): Pro
 export async function startServerSide(options: ServerSideOptions = {}): Promise<ServerSide> {
   const temporary = options.home ? undefined : await tempDir('rahatback-system-');
   const { home, logDir, storageRoot, keysDir } = await makeFolders(options.home ?? temporary?.path ?? '');
-  const [postgres, redis] = await Promise.all([startPostgres(), startRedis()]);
-  const { ownerUrl, appUrl, databaseName } = await makeDatabase(postgres);
+  const [postgres, redis] = await Promise.all([startPostgres(options.postgres), startRedis()]);
+  const postgresPort = (await options.through?.('postgres', postgres.port)) ?? postgres.port;
+  const redisPort = (await options.through?.('redis', redis.port)) ?? redis.port;
+  const { ownerUrl, appUrl, databaseName } = await makeDatabase(postgres, postgresPort);
   const base = {
     DATABASE_URL: appUrl,
     DATABASE_APP_ROLE: APP_ROLE,
-    REDIS_URL: redis.url,
+    REDIS_URL: redis.url.replace(`:${redis.port}`, `:${redisPort}`),
     KEYS_DIR: keysDir,
     STORAGE_ROOT: storageRoot,
+    OUTBOUND_ALLOW: '127.0.0.0/8,::1', // its stores are on this machine
   };
   await migrate(
     join(packageDir('@rahatback/api'), 'dist/migrate.js'),

@@ -29,6 +29,8 @@ export interface WorldOptions extends ServerSideOptions {
   readonly personPassword?: string;
   /** Sees every answer of the API to the owner: path, then body. */
   readonly onAnswer?: (path: string, body: string) => void;
+  /** Where the agent dials, given the first API's URL. Default: that URL. */
+  readonly dial?: (url: string) => string;
 }
 
 export interface World {
@@ -116,7 +118,7 @@ async function inhabit(server: ServerSide, options: WorldOptions): Promise<World
   const customer = await makeCustomer(options.rows ?? 20_000, password);
   const recovery = await generateRecoveryIdentity();
   const { person, workspaceId } = await signUp(server, recovery.recipient, options);
-  const { agent, agentView } = await startAgent(server, person, server.url);
+  const { agent, agentView } = await startAgent(server, person, options.dial?.(server.url) ?? server.url);
   const database = await addDatabase(person, agentView.id, customer, password);
   const storage = await person.call<StorageView>('POST', '/v1/storages', {
     storageType: 'local',

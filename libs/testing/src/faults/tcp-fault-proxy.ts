@@ -141,7 +141,7 @@ async function carryBoth(link: Link, pair: Pair): Promise<void> {
   }
 }
 
-async function receive(link: Link, client: Socket, targetPort: number): Promise<void> {
+async function receive(link: Link, client: Socket, targetPort: () => number): Promise<void> {
   link.accepted += 1;
   client.on('error', () => undefined);
   if (link.fault.refuses) return reset(client);
@@ -149,7 +149,7 @@ async function receive(link: Link, client: Socket, targetPort: number): Promise<
   client.once('close', () => link.sockets.delete(client));
   await link.passable();
   if (client.destroyed) return;
-  const upstream = connect({ host: '127.0.0.1', port: targetPort, allowHalfOpen: true });
+  const upstream = connect({ host: '127.0.0.1', port: targetPort(), allowHalfOpen: true });
   try {
     await once(upstream, 'connect');
   } catch {
@@ -161,8 +161,10 @@ async function receive(link: Link, client: Socket, targetPort: number): Promise<
 /**
  * A link of its own between clients and a server on 127.0.0.1, which can be made bad and good again while connections stand on it. Knows nothing
  * of what it carries. The server may be away: then clients are reset.
+ * @param target the server's port, or a function that knows it when the first client comes
  */
-export async function startTcpFaultProxy(targetPort: number): Promise<TcpFaultProxy> {
+export async function startTcpFaultProxy(target: number | (() => number)): Promise<TcpFaultProxy> {
+  const targetPort = typeof target === 'number' ? () => target : target;
   const link = new Link();
   const clients = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (client) => {

@@ -22,6 +22,8 @@ export interface PostgresOptions {
   readonly durable?: boolean;
   /** Server settings, as in postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Folder that keeps its data and log, such as one on a small disk. It stays when the server is stopped. Default: a temporary one. */
+  readonly home?: string;
 }
 
 export interface PrivatePostgres {
@@ -153,7 +155,7 @@ async function runQuery(client: Client, sql: string, values: unknown[]): Promise
  */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PrivatePostgres> {
   const binaries = findPostgres(options.version);
-  const home = await tempDir('rahatback-pg-');
+  const home = options.home ? { path: options.home, remove: () => Promise.resolve() } : await tempDir('rahatback-pg-');
   const cluster = await initCluster(binaries, home.path);
   const started = await startOnFreePort(cluster, options);
   const { port } = started;

@@ -1,0 +1,7 @@
+import { agentLinkFaults } from './cases/agent-link.js';
+import type { FaultCase } from './fault-case.js';
+
+/** Every case, by row. A row may have several. */
+export function allFaults(): readonly FaultCase[] {
+  return [...agentLinkFaults].sort((a, b) => a.row - b.row);
+}

@@ -1,0 +1,173 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { StorageView } from '@rahatback/contracts';
+import { S3Backend } from '@rahatback/storage';
+import {
+  mountSmallDisk,
+  startRgw,
+  startS3FaultProxy,
+  startTcpFaultProxy,
+  tempDir,
+  type PrivateS3,
+  type S3FaultProxy,
+  type SmallDisk,
+  type TcpFaultProxy,
+} from '@rahatback/testing';
+import { waitOnline } from '../system/agent-side.js';
+import { startWorld, type World } from '../system/world.js';
+import { watchRows } from './row-watch.js';
+
+/** Between whom each link lies. */
+export interface Links {
+  /** The agent, and the part addresses of the server's own disk, to the first API. */
+  readonly api: TcpFaultProxy;
+  /** All processes of the server to PostgreSQL. */
+  readonly postgres: TcpFaultProxy;
+  /** All processes of the server to Redis. */
+  readonly redis: TcpFaultProxy;
+  /** Everybody to the S3 storage. */
+  readonly s3: TcpFaultProxy;
+}
+
+/**
+ * The product (two APIs, two workers, an agent) with every link on a fault proxy, its disks small where this user may mount one, and an S3 storage
+ * beside the server's own disk. All cases of a run share one: each must leave it as it found it, and `heal` helps.
+ */
+export interface FaultWorld extends World {
+  readonly links: Links;
+  /** What S3 answers; behind the link. */
+  readonly s3Faults: S3FaultProxy;
+  readonly s3Storage: StorageView;
+  readonly s3: { readonly server: PrivateS3; readonly bucket: string; readonly backend: S3Backend };
+  /** Under the server's own disk storage; undefined where none could be mounted. */
+  readonly storageDisk: SmallDisk | undefined;
+  /** Under the data of the server's PostgreSQL. */
+  readonly postgresDisk: SmallDisk | undefined;
+  /** A folder of the test's own, below none of the product's. */
+  readonly folder: string;
+  /** Holds the recovery identity. */
+  readonly identityPath: string;
+  /** Something worth keeping in the record of the case that runs. */
+  note(text: string): void;
+  takeNotes(): readonly string[];
+  /** Every link, disk, server and process as it was; resolves when the agent is online and the API ready. */
+  heal(): Promise<void>;
+}
+
+const STORAGE_DISK_MB = 256;
+const POSTGRES_DISK_MB = 320;
+/** Short enough to see an address expire. */
+const UPLOAD_URL_SECONDS = 10;
+
+interface Disks {
+  readonly storage: SmallDisk | undefined;
+  readonly postgres: SmallDisk | undefined;
+}
+
+async function mountDisks(home: string): Promise<Disks> {
+  const postgresHome = join(home, 'postgres');
+  const postgres = mountSmallDisk(postgresHome, POSTGRES_DISK_MB, 'a server whose database disk is full');
+  const storageRoot = join(home, 'server', 'storage');
+  await mkdir(storageRoot, { recursive: true });
+  return { postgres, storage: mountSmallDisk(storageRoot, STORAGE_DISK_MB, 'a server whose storage disk is full') };
+}
+
+/** The port of the API is known only when the API has started. */
+interface Late {
+  apiPort: number;
+}
+
+async function startLinkedWorld(home: string, disks: Disks, late: Late): Promise<{ world: World; links: Omit<Links, 's3'> }> {
+  const api = await startTcpFaultProxy(() => late.apiPort);
+  const own: Partial<Record<'postgres' | 'redis', TcpFaultProxy>> = {};
+  const url = `http://127.0.0.1:${api.port}`;
+  const world = await startWorld({
+    apis: 2,
+    workers: 2,
+    rows: 6_000,
+    home: join(home, 'server'),
+    ...(disks.postgres ? { postgres: { home: join(disks.postgres.path) } } : {}),
+    env: { PUBLIC_URL: url, UPLOAD_URL_SECONDS: String(UPLOAD_URL_SECONDS) },
+    through: async (server, port) => {
+      own[server] = await startTcpFaultProxy(port);
+      return own[server].port;
+    },
+    dial: (apiUrl) => {
+      late.apiPort = Number(new URL(apiUrl).port);
+      return url;
+    },
+  });
+  const { postgres, redis } = own;
+  if (!postgres || !redis) throw new Error('The links were not made');
+  return { world, links: { api, postgres, redis } };
+}
+
+async function openS3(world: World): Promise<Pick<FaultWorld, 's3' | 's3Faults' | 's3Storage'> & { link: TcpFaultProxy }> {
+  const server = await startRgw();
+  const s3Faults = await startS3FaultProxy(server.endpoint);
+  const link = await startTcpFaultProxy(Number(new URL(s3Faults.endpoint).port));
+  const bucket = await server.createBucket();
+  const s3Storage = await world.person.call<StorageView>('POST', '/v1/storages', {
+    storageType: 's3',
+    name: 'Bucket',
+    s3Endpoint: `http://127.0.0.1:${link.port}`,
+    s3Region: server.region,
+    s3Bucket: bucket,
+    s3AccessKeyId: server.accessKeyId,
+    s3SecretAccessKey: server.secretAccessKey,
+    s3ForcePathStyle: true,
+  });
+  return { s3: { server, bucket, backend: new S3Backend({ ...server, bucket }) }, s3Faults, s3Storage, link };
+}
+
+async function heal(world: FaultWorld): Promise<void> {
+  const { links, server } = world;
+  for (const disk of [world.storageDisk, world.postgresDisk]) disk?.free();
+  world.s3Faults.reset();
+  for (const link of Object.values(links) as TcpFaultProxy[]) link.heal();
+  await server.postgres.start();
+  if (server.redis.pid() === 0) await server.redis.restart();
+  for (const process of [...server.apis, ...server.workers, world.agent.daemon]) await process.start();
+  await Promise.all(server.apis.map((_, index) => server.waitReady(index)));
+  await waitOnline(world.person, 'agent-1');
+}
+
+/** @throws Error when a part of it does not start; nothing is left then */
+export async function startFaultWorld(): Promise<FaultWorld> {
+  const home = await tempDir('rahatback-faults-', 0o755);
+  const disks = await mountDisks(home.path);
+  const { world, links } = await startLinkedWorld(home.path, disks, { apiPort: 0 });
+  const { link, ...s3 } = await openS3(world);
+  const identityPath = join(home.path, 'identity.txt');
+  await writeFile(identityPath, `${world.recovery.identity}\n`, { mode: 0o600 });
+  await watchRows(world.server);
+  let notes: string[] = [];
+  const all = { ...links, s3: link };
+  const faultWorld: FaultWorld = {
+    ...world,
+    ...s3,
+    links: all,
+    storageDisk: disks.storage,
+    postgresDisk: disks.postgres,
+    folder: home.path,
+    identityPath,
+    note: (text) => void notes.push(text),
+    takeNotes() {
+      const taken = notes;
+      notes = [];
+      return taken;
+    },
+    heal: () => heal(faultWorld),
+    async stop() {
+      for (const one of Object.values(all)) one.heal();
+      await world.stop();
+      for (const one of Object.values(all)) await one.stop();
+      await s3.s3Faults.stop();
+      await s3.s3.server.stop();
+      disks.storage?.unmount();
+      disks.postgres?.unmount();
+      await home.remove();
+    },
+  };
+  return faultWorld;
+}

@@ -9,6 +9,7 @@ export {
 export { runBackup } from './backup/run-backup.js';
 export type { BackupIdentity, BackupKeys, BackupLimits, BackupRequest, BackupResult } from './backup/backup-request.js';
 export { INDEX_CACHE_MAX_BYTES, IndexCache } from './chain/index-cache.js';
+export { SeenObjects } from './chain/seen-objects.js';
 export { loadChain, type LoadedChain } from './chain/load-chain.js';
 export { isChainTrouble, usableBase, type UsableBase } from './chain/usable-base.js';
 export type { DatabaseTraits, DumpFacts, LargeObjectFacts, SchemaObject, SequenceFacts, TableFacts } from './dump/dump-facts.js';

@@ -229,6 +229,11 @@ export interface UploadComplete extends ReportBase {
   }[];
 }
 
+export interface UploadCompleteAnswer extends Confirmed {
+  /** As in DownloadOpenAnswer; absent when the completion had been confirmed before. */
+  readonly stamp?: string;
+}
+
 /**
  * Small objects go through the server, which writes them only if absent. `manifest.json` is the commit point: the server checks the agent's
  * signature and its own records, counter-signs, publishes, and settles the backup row; the same bytes again are answered the same.
@@ -254,6 +259,8 @@ export interface DownloadOpen extends ReportBase {
 export interface DownloadOpenAnswer {
   readonly sizeBytes: number;
   readonly request: SignedRequest;
+  /** Opaque; another one as soon as the object was written anew. */
+  readonly stamp?: string;
 }
 
 type Ack<T> = (result: Result<T>) => void;
@@ -288,7 +295,7 @@ export interface AgentToServerEvents {
   'command:refused': (message: ReportBase & { readonly error: ErrorBody }, ack: Ack<Confirmed>) => void;
   'upload:begin': (message: UploadBegin, ack: Ack<UploadBeginAnswer>) => void;
   'upload:part': (message: UploadPart, ack: Ack<SignedRequest>) => void;
-  'upload:complete': (message: UploadComplete, ack: Ack<Confirmed>) => void;
+  'upload:complete': (message: UploadComplete, ack: Ack<UploadCompleteAnswer>) => void;
   'upload:publish': (message: UploadPublish, ack: Ack<UploadPublishAnswer>) => void;
   'upload:abort': (message: ReportBase, ack: Ack<Confirmed>) => void;
   'download:open': (message: DownloadOpen, ack: Ack<DownloadOpenAnswer>) => void;

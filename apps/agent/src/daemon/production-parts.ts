@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { IndexCache, killLeftover, postgresEngine, type DatabaseEngine } from '@rahatback/backup-core';
+import { IndexCache, killLeftover, postgresEngine, SeenObjects, type DatabaseEngine } from '@rahatback/backup-core';
 import type { ToolVersion } from '@rahatback/contracts';
 import type { AgentConfig } from '../config/agent-config.js';
 import { backupExecutor } from '../executors/backup.executor.js';
@@ -27,6 +27,7 @@ const PROGRAMS = ['pg_dump', 'psql'] as const;
 export function productionParts(config: Pick<AgentConfig, 'toolDirs' | 'path'>, home: AgentHome, log: AgentLog): DaemonParts {
   const search = { extraFolders: config.toolDirs, path: config.path };
   const indexes = new IndexCache(join(home.cacheDir, 'indexes'));
+  const seen = new SeenObjects(join(home.cacheDir, 'seen-objects'));
   const find: ExecutorParts['tools'] = (engine: DatabaseEngine) => engine.findTools(search);
   return {
     tools: async (): Promise<ToolVersion[]> => {
@@ -35,7 +36,7 @@ export function productionParts(config: Pick<AgentConfig, 'toolDirs' | 'path'>, 
       return found.flatMap(({ version, folder }) => PROGRAMS.map((name) => ({ name, version, path: join(folder, name) })));
     },
     executors: ({ identity, keys, requests, link }) => {
-      const parts: ExecutorParts = { identity, keys, requests, link, log, tools: find, indexes, home };
+      const parts: ExecutorParts = { identity, keys, requests, link, log, tools: find, indexes, seen, home };
       return {
         'database:test': databaseTestExecutor(parts),
         'job:execute': backupExecutor(parts),

@@ -46,7 +46,15 @@ async function openBase(parts: ExecutorParts, run: BackupRun, record: RunRecord)
   const backups = ownBackups(parts, run.command, run.signal);
   try {
     const links = run.command.payload.base.map((location) => backups.open(location));
-    const { base, trouble } = await usableBase(links, parts.indexes);
+    const { base, trouble } = await usableBase(links, {
+      indexes: parts.indexes,
+      seen: parts.seen,
+      onReading: ({ backupId, object, storedBytes }) =>
+        record.note(
+          'read again',
+          `${object} of backup ${backupId}: ${storedBytes} bytes that are not known to be as they were written.`,
+        ),
+    });
     if (trouble !== null) record.note('full instead', `The chain cannot be built on (${trouble.code}): ${trouble.message}`);
     return { chain: base, brokenLink: brokenLinkIn(trouble) };
   } catch (error) {
@@ -157,7 +165,7 @@ async function runWithKeys(parts: ExecutorParts, run: BackupRun, { record, base,
       engine,
       access: { connection, password: await openPassword(command, connection.passwordRef, openerOf(parts)) },
       tools: await parts.tools(engine),
-      sink: parts.indexes.sink(sink),
+      sink: parts.seen.sink(parts.indexes.sink(sink), location.backupId),
       identity: identityOf(command.payload, parts.identity.agentId, base),
       keys,
       compression,

@@ -4,6 +4,7 @@ import {
   postgresEngine,
   type BackupToOpen,
   type IndexCache,
+  type SeenObjects,
   type ClientTools,
   type DatabaseEngine,
 } from '@rahatback/backup-core';
@@ -30,6 +31,7 @@ export interface ExecutorParts {
   readonly log: AgentLog;
   readonly tools: (engine: DatabaseEngine) => Promise<readonly ClientTools[]>;
   readonly indexes: IndexCache;
+  readonly seen: SeenObjects;
   readonly home: AgentHome;
 }
 

@@ -16,9 +16,7 @@ export interface UploadCalls {
 export const uploadControl = ({ requests, report, signal, onPublished }: UploadCalls): UploadControl => ({
   begin: (object) => requests.ask('upload:begin', { ...report, object }, signal),
   signPart: (object, part) => requests.ask('upload:part', { ...report, object, ...part }, signal),
-  complete: async (object, upload) => {
-    await requests.ask('upload:complete', { ...report, object, ...upload }, signal);
-  },
+  complete: (object, upload) => requests.ask('upload:complete', { ...report, object, ...upload }, signal),
   publish: async (object, bytes) => {
     const content = bytes.toString('base64');
     const { sha256 } = await requests.ask('upload:publish', { ...report, object, content }, signal);

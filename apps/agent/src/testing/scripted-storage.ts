@@ -106,13 +106,13 @@ export class ScriptedStorage {
       });
     if (!isRight) return failed({ code: 'PART_INVALID', message: `${key} is not what was announced.` });
     this.objects.set(key, whole);
-    return ok({ confirmed: true });
+    return ok({ confirmed: true, stamp: md5(whole) });
   }
 
   #open(location: BackupLocation, object: string): Result<unknown> {
     const key = `${location.backupId}/${location.fence}/${object}`;
     const bytes = this.objects.get(key);
     if (bytes === undefined) return failed({ code: 'OBJECT_MISSING', message: `There is no ${object}.` });
-    return ok({ sizeBytes: bytes.length, request: this.#ticket('GET', key) });
+    return ok({ sizeBytes: bytes.length, stamp: md5(bytes), request: this.#ticket('GET', key) });
   }
 }

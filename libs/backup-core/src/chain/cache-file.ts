@@ -2,7 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 
-const TEMPORARY = '.tmp-';
+/** Begins the name of what is being written into a cache folder. */
+export const TEMPORARY = '.tmp-';
 /** A copy that was being written when the agent died; a younger one may belong to a run beside this one. */
 const ABANDONED_AFTER_MS = 24 * 3_600_000;
 

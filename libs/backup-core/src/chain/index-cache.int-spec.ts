@@ -10,6 +10,7 @@ import type { BackupResult } from '../backup/backup-request.js';
 import type { BackupToOpen } from '../restore/open-backup.js';
 import { IndexCache } from './index-cache.js';
 import type { LoadedChain } from './load-chain.js';
+import { SeenObjects } from './seen-objects.js';
 import { usableBase } from './usable-base.js';
 
 /** Says which objects were read. */
@@ -35,6 +36,7 @@ describe('the cache of indexes', () => {
   let database: string;
   let folder: string;
   let cache: IndexCache;
+  let seen: SeenObjects;
   let chainId: string;
   beforeAll(async () => {
     server = await startPostgres();
@@ -45,6 +47,7 @@ describe('the cache of indexes', () => {
   beforeEach(() => {
     folder = join(harness.folder.path, `cache-${randomUUID()}`);
     cache = new IndexCache(folder);
+    seen = new SeenObjects(join(harness.folder.path, `seen-${randomUUID()}`));
     chainId = randomUUID();
   });
   afterAll(async () => {
@@ -61,7 +64,7 @@ describe('the cache of indexes', () => {
     const reads: string[] = [];
     const { base, trouble } = await usableBase(
       backupIds.map((backupId) => watched(backupId, reads)),
-      cache,
+      { indexes: cache, seen },
     );
     if (base === null) throw trouble ?? new Error('there is no base');
     expect(reads).toContain('manifest.json');
@@ -70,7 +73,11 @@ describe('the cache of indexes', () => {
   async function link(type: BackupType, base: LoadedChain | null, written = cache): Promise<string> {
     const identity = harness.identity({ type, chainId });
     const { sink } = harness.request(database, { identity });
-    const { manifest }: BackupResult = await harness.backUp(database, { identity, base, sink: written.sink(sink) });
+    const { manifest }: BackupResult = await harness.backUp(database, {
+      identity,
+      base,
+      sink: seen.sink(written.sink(sink), identity.backupId),
+    });
     return manifest.backupId;
   }
   const unwritten = (): IndexCache => new IndexCache(join(harness.folder.path, randomUUID()));
@@ -119,7 +126,7 @@ describe('the cache of indexes', () => {
     const path = join(harness.folderOf(full), 'index');
     const good = await readFile(path);
     await unlink(path);
-    expect(await usableBase([harness.toOpen(full)], cache)).toMatchObject({
+    expect(await usableBase([harness.toOpen(full)], { indexes: cache, seen })).toMatchObject({
       base: null,
       trouble: { code: 'OBJECT_MISSING', details: { backupId: full, object: 'index' } },
     });
@@ -128,7 +135,7 @@ describe('the cache of indexes', () => {
     await writeFile(path, damaged);
     const empty = unwritten();
     for (let times = 0; times < 2; times += 1) {
-      expect(await usableBase([harness.toOpen(full)], empty)).toMatchObject({
+      expect(await usableBase([harness.toOpen(full)], { indexes: empty, seen })).toMatchObject({
         base: null,
         trouble: { code: 'DATA_CORRUPT', details: { backupId: full, object: 'index', segment: 0 } },
       });

@@ -1,6 +1,7 @@
 import { AppError } from '@rahatback/contracts';
 import { ChunkTable } from '../index/chunk-table.js';
 import { openLink, type BackupToOpen, type OpenLink } from '../restore/open-backup.js';
+import { assertAsWritten, type AsWrittenCheck } from './assert-as-written.js';
 import type { IndexCache } from './index-cache.js';
 
 /** What a backup may point into. */
@@ -13,21 +14,26 @@ export interface LoadedChain {
   readonly chunks: ChunkTable;
 }
 
+export interface LoadChainOptions extends AsWrittenCheck {
+  /** Where copies of indexes are kept, so that they are not read again for every link. */
+  readonly indexes?: IndexCache;
+}
+
 /**
  * Reads the indexes of a chain: every link, oldest first, for an incremental backup; the full alone for a differential one. Each link brings the
- * chunks that it stored itself. What a new backup would point into must be there: every volume is looked for and its size compared, since a missing
- * one would else be found at the restore. (Damage that keeps the size is found by a verification: it takes reading every byte.)
- * @param indexes where copies of indexes are kept, so that they are not read again for every link
- * @throws AppError as `openLink`, naming backup and object; DATA_TRUNCATED for a volume of another size; CONFLICT when the links are not one chain
+ * chunks that it stored itself. What a new backup would point into must be there as it was written, since damage would else be found at the restore:
+ * see `assertAsWritten`.
+ * @throws AppError as `openLink` and `assertAsWritten`, naming backup and object; CONFLICT when the links are not one chain
  */
-export async function loadChain(links: readonly BackupToOpen[], indexes?: IndexCache): Promise<LoadedChain> {
+export async function loadChain(links: readonly BackupToOpen[], options: LoadChainOptions = {}): Promise<LoadedChain> {
+  const { indexes } = options;
   const opened: OpenLink[] = [];
   for (const link of links) opened.push(await openLink(link));
   const [full] = opened;
   if (full?.manifest.type !== 'full') throw new AppError('CONFLICT', 'A chain begins with a full backup. Make one first.');
   for (const link of opened) {
     assertSameChain(full, link);
-    await link.assertStored();
+    await assertAsWritten(link, options);
   }
   const chunks = new ChunkTable();
   for (const [position, link] of opened.entries()) {

@@ -1,7 +1,6 @@
 import { AppError } from '@rahatback/contracts';
 import type { BackupToOpen } from '../restore/open-backup.js';
-import type { IndexCache } from './index-cache.js';
-import { loadChain, type LoadedChain } from './load-chain.js';
+import { loadChain, type LoadChainOptions, type LoadedChain } from './load-chain.js';
 
 /** The base to build on, or null: make a full. `trouble` says why there is none; null when none was asked for. */
 export type UsableBase =
@@ -15,10 +14,10 @@ export const isChainTrouble = (error: AppError): boolean =>
  * Loads the chain for the next backup, or decides that it cannot be built on: then the next backup is a full, in a chain of its own.
  * @throws AppError what a later try may not meet again: the storage or the server was away, the run was stopped
  */
-export async function usableBase(links: readonly BackupToOpen[], indexes?: IndexCache): Promise<UsableBase> {
+export async function usableBase(links: readonly BackupToOpen[], options?: LoadChainOptions): Promise<UsableBase> {
   if (links.length === 0) return { base: null, trouble: null };
   try {
-    return { base: await loadChain(links, indexes), trouble: null };
+    return { base: await loadChain(links, options), trouble: null };
   } catch (error) {
     if (error instanceof AppError && isChainTrouble(error)) return { base: null, trouble: error };
     throw error;

@@ -1,13 +1,15 @@
 import { AppError, type BackupType } from '@rahatback/contracts';
 import { startPostgres, type PrivatePostgres, type SeededRandom } from '@rahatback/testing';
-import type { BackupSource, SourceRange } from '@rahatback/storage/agent';
+import type { BackupSource, SourceRange, StoredObject } from '@rahatback/storage/agent';
 import { createHash, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { isDeepStrictEqual } from 'node:util';
 import { BackupHarness } from '../backup-harness.suite.js';
 import type { BackupResult } from '../backup/backup-request.js';
-import { usableBase } from '../chain/usable-base.js';
+import { SeenObjects } from '../chain/seen-objects.js';
+import { usableBase, type UsableBase } from '../chain/usable-base.js';
 import type { Manifest } from '../manifest/manifest.js';
 import { linkAt, openBackup, type BackupToOpen, type ChainToOpen, type OpenBackup } from '../restore/open-backup.js';
 import { dumpBytes } from '../restore/read-dump.js';
@@ -38,12 +40,16 @@ export class ChainOfPoints {
   /** By `<backupId>/<object>`. */
   readonly objects = new Map<string, Buffer>();
   private readonly chainId = randomUUID();
+  /** What an agent would have seen by now: like one, the first look reads all. */
+  private readonly seen: SeenObjects;
 
   private constructor(
     readonly server: PrivatePostgres,
     readonly harness: BackupHarness,
     readonly database: ChangingDatabase,
-  ) {}
+  ) {
+    this.seen = new SeenObjects(join(harness.folder.path, 'seen-objects'));
+  }
 
   static async start(random: SeededRandom): Promise<ChainOfPoints> {
     const server = await startPostgres();
@@ -61,9 +67,13 @@ export class ChainOfPoints {
   /** Changes the database (not before the first) and adds a link. */
   async add(type: BackupType): Promise<void> {
     const changes = this.points.length === 0 ? [] : await this.database.change();
-    const state = await stateOf(this.harness, this.database.name);
-    const built = type === 'differential' ? this.points.slice(0, 1) : this.points;
-    const { base } = await usableBase(built.map((point) => this.harness.toOpen(backupIdOf(point))));
+    let state = await stateOf(this.harness, this.database.name);
+    // Changes may undo each other, or find nothing to change. A point must be unlike all others: one restored in place of another is seen then.
+    while (this.points.some((point) => isDeepStrictEqual(point.state, state))) {
+      changes.push(...(await this.database.change()));
+      state = await stateOf(this.harness, this.database.name);
+    }
+    const { base } = await this.usableBase(type === 'differential' ? this.points.slice(0, 1) : this.points);
     const result = await this.backUp(type, base);
     const { manifest } = result;
     const folder = this.harness.folderOf(manifest.backupId);
@@ -74,7 +84,7 @@ export class ChainOfPoints {
   }
 
   /** One backup of the database as it is; without a base a full in a chain of its own. */
-  backUp(type: BackupType, base: Awaited<ReturnType<typeof usableBase>>['base']): Promise<BackupResult> {
+  backUp(type: BackupType, base: UsableBase['base']): Promise<BackupResult> {
     const chainId = base === null && this.points.length > 0 ? randomUUID() : this.chainId;
     const identity = this.harness.identity({ type: base === null ? 'full' : type, chainId });
     return this.harness.backUp(this.database.name, { identity, base, limits: { volumeMaxPlainBytes: VOLUME_BYTES } });
@@ -83,6 +93,14 @@ export class ChainOfPoints {
   /** How the next link opens the chain, with the objects as they are in memory. */
   toOpen(backupId: string): BackupToOpen {
     return { ...this.harness.toOpen(backupId), source: new MemorySource(this.objects, backupId) };
+  }
+
+  /** What the next backup builds on, or why it cannot. */
+  usableBase(points: readonly Point[] = this.points): Promise<UsableBase> {
+    return usableBase(
+      points.map((point) => this.toOpen(backupIdOf(point))),
+      { seen: this.seen },
+    );
   }
 
   open(backupId: string): Promise<OpenBackup> {
@@ -104,8 +122,10 @@ class MemorySource implements BackupSource {
     private readonly backupId: string,
   ) {}
 
-  async stat(object: string): Promise<{ readonly sizeBytes: number }> {
-    return { sizeBytes: this.bytes(object).length };
+  /** Stamped as an S3 server does it. */
+  async stat(object: string): Promise<StoredObject> {
+    const bytes = this.bytes(object);
+    return { sizeBytes: bytes.length, stamp: createHash('md5').update(bytes).digest('hex') };
   }
 
   async read(object: string, range?: SourceRange): Promise<Readable> {

@@ -46,16 +46,21 @@ export class OpenLink {
     return new OpenLink(this.manifest, this.dek, decorate(this.source));
   }
 
-  /** That index and volumes stand in the store with their sizes; reads none of their bytes. @throws AppError OBJECT_MISSING, DATA_TRUNCATED */
-  async assertStored(): Promise<void> {
+  /**
+   * That index and volumes stand in the store with their sizes; reads none of their bytes. @returns the store's stamps of them, by name
+   * @throws AppError OBJECT_MISSING, DATA_TRUNCATED
+   */
+  async assertStored(): Promise<ReadonlyMap<string, string | undefined>> {
     const { backupId, index, volumes } = this.manifest;
+    const stamps = new Map<string, string | undefined>();
     for (const record of [index, ...volumes]) {
       try {
-        await assertStoredSize(this.source, record);
+        stamps.set(record.name, (await assertStoredSize(this.source, record)).stamp);
       } catch (error) {
         throw atObject(error, { backupId, object: record.name });
       }
     }
+    return stamps;
   }
 
   /** The lines of the index, checked to be this backup's and whole. */

@@ -70,10 +70,12 @@ describe('a restore by several sessions', () => {
 
   it('goes on with one session where several fail, and says so', async () => {
     const database = await server.createDatabase();
-    // A check that looks into another table: several sessions do not see each other's rows.
+    // A check that looks into another table: several sessions do not see each other's rows. The session that gets the first row is held up, so
+    // that others get some of the rows after it.
     await harness.query(
       database,
-      `CREATE TABLE first (id int PRIMARY KEY, note text); INSERT INTO first SELECT i, repeat('x', 300) FROM generate_series(1, 20000) i;
+      `CREATE FUNCTION held_up(n int) RETURNS bool LANGUAGE plpgsql AS 'BEGIN IF n = 1 THEN PERFORM pg_sleep(2); END IF; RETURN true; END';
+       CREATE TABLE first (id int PRIMARY KEY CHECK (held_up(id)), note text); INSERT INTO first SELECT i, repeat('x', 300) FROM generate_series(1, 20000) i;
        CREATE FUNCTION known(n int) RETURNS bool LANGUAGE sql AS 'SELECT EXISTS (SELECT 1 FROM public.first WHERE id = n)';
        CREATE TABLE second (id int CHECK (known(id))); INSERT INTO second SELECT 1 + i * 200 FROM generate_series(0, 99) i`,
     );

@@ -1,6 +1,6 @@
 import { AppError } from '@rahatback/contracts';
 import { headerSize, plainRangeToCipherRange, SegmentReader, segmentStart, type CipherRange } from '@rahatback/crypto';
-import type { BackupSource } from '@rahatback/storage/agent';
+import type { BackupSource, StoredObject } from '@rahatback/storage/agent';
 import type { Readable } from 'node:stream';
 import type { ObjectRecord } from '../volumes/encrypted-object.js';
 import { atObject } from './at-object.js';
@@ -18,9 +18,10 @@ export interface VolumeAccess {
 }
 
 /** That the object stands in the store with the size that the manifest has; reads none of its bytes. @throws AppError OBJECT_MISSING, DATA_TRUNCATED */
-export async function assertStoredSize(source: BackupSource, { name, storedBytes }: ObjectRecord): Promise<void> {
-  const { sizeBytes } = await source.stat(name);
-  if (sizeBytes === storedBytes) return;
+export async function assertStoredSize(source: BackupSource, { name, storedBytes }: ObjectRecord): Promise<StoredObject> {
+  const stored = await source.stat(name);
+  const { sizeBytes } = stored;
+  if (sizeBytes === storedBytes) return stored;
   throw new AppError(
     'DATA_TRUNCATED',
     `${name} has ${sizeBytes} bytes where the manifest has ${storedBytes}. Use another copy.`,

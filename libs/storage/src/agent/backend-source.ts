@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { AppError } from '@rahatback/contracts';
 import type { StorageBackend } from '../server/storage-backend.js';
-import type { BackupSource, SourceRange } from './backup-source.js';
+import type { BackupSource, SourceRange, StoredObject } from './backup-source.js';
 
 /** Reads a backup straight from a bucket or folder, with no server: `restore` of the CLI. Give a backend `withRetry` for patience. */
 export class BackendSource implements BackupSource {
@@ -11,10 +11,11 @@ export class BackendSource implements BackupSource {
     private readonly prefix: string,
   ) {}
 
-  async stat(object: string): Promise<{ sizeBytes: number }> {
+  async stat(object: string): Promise<StoredObject> {
     const stat = await this.backend.stat(this.#key(object));
     if (!stat) throw new AppError('OBJECT_MISSING', 'The object is not in the storage.', { object });
-    return { sizeBytes: stat.sizeBytes };
+    const { sizeBytes, stamp } = stat;
+    return { sizeBytes, ...(stamp === undefined ? {} : { stamp }) };
   }
 
   read(object: string, range?: SourceRange): Promise<Readable> {

@@ -18,6 +18,8 @@ export interface ObjectSink {
 export interface CompletedObject {
   readonly sizeBytes: number;
   readonly sha256: string;
+  /** The store's stamp of it, as `BackupSource.stat` gives it. */
+  readonly stamp?: string;
 }
 
 /** Where a kill is worth testing. */

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, open, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -23,9 +23,10 @@ describe('a plain folder', () => {
     const object = await sink.beginObject('data-00001');
     await object.write(content.subarray(0, 100_000));
     await object.write(content.subarray(100_000));
-    expect(await object.complete()).toEqual({ sizeBytes: 300_000, sha256: createHash('sha256').update(content).digest('hex') });
+    const completed = await object.complete();
+    expect(completed).toMatchObject({ sizeBytes: 300_000, sha256: createHash('sha256').update(content).digest('hex') });
     const source = new FolderSource(folder);
-    expect(await source.stat('data-00001')).toEqual({ sizeBytes: 300_000 });
+    expect(await source.stat('data-00001')).toEqual({ sizeBytes: 300_000, stamp: completed.stamp });
     expect((await buffer(await source.read('data-00001'))).equals(content)).toBe(true);
     expect(
       (await buffer(await source.read('data-00001', { start: 65_000, end: 66_000 }))).equals(content.subarray(65_000, 66_000)),
@@ -33,6 +34,19 @@ describe('a plain folder', () => {
     await expect(source.read('data-00001', { start: 0, end: 300_001 })).rejects.toEqual(code('DATA_TRUNCATED'));
     await expect(source.read('index')).rejects.toEqual(code('OBJECT_MISSING'));
     expect((await stat(join(folder, 'data-00001'))).mode & 0o777).toBe(0o600);
+  });
+
+  it('stamps a file anew when a byte of it is changed, also under its old times', async () => {
+    await new FolderSink(folder).publish('data-00001', randomBytes(1_000));
+    const path = join(folder, 'data-00001');
+    const { atime, mtime } = await stat(path);
+    const { stamp } = await new FolderSource(folder).stat('data-00001');
+    expect(await new FolderSource(folder).stat('data-00001')).toEqual({ sizeBytes: 1_000, stamp });
+    const file = await open(path, 'r+');
+    await file.write(randomBytes(1), 0, 1, 500);
+    await file.close();
+    await utimes(path, atime, mtime);
+    expect((await new FolderSource(folder).stat('data-00001')).stamp).not.toBe(stamp);
   });
 
   it('shows an object only when it is complete, and leaves nothing of an aborted one', async () => {

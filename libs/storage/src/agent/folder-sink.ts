@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, rmdir, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rmdir, stat, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AppError } from '@rahatback/contracts';
+import { fileStamp } from '../file-stamp.js';
 import type { BackupSink, CompletedObject, ObjectSink } from './backup-sink.js';
 import { assertFileName, folderError, PARTIAL_SUFFIX, syncFolder } from './folder-files.js';
 
@@ -140,7 +141,10 @@ class FolderObject implements ObjectSink {
     } finally {
       await this.discard();
     }
-    return { sizeBytes: this.#sizeBytes, sha256: this.#sha256.digest('hex') };
+    // Only now: the temporary name that was taken away changed the file's stamp.
+    const stats = await stat(this.path).catch(() => undefined);
+    const stamp = stats && { stamp: fileStamp(stats) };
+    return { sizeBytes: this.#sizeBytes, sha256: this.#sha256.digest('hex'), ...stamp };
   }
 
   /** Closes and removes the temporary file; may run twice. */

@@ -3,17 +3,19 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { AppError } from '@rahatback/contracts';
 import { checkedStream } from '../checked-stream.js';
-import type { BackupSource, SourceRange } from './backup-source.js';
+import { fileStamp } from '../file-stamp.js';
+import type { BackupSource, SourceRange, StoredObject } from './backup-source.js';
 import { assertFileName, folderError } from './folder-files.js';
 
 /** Reads a backup whose objects are the files of one folder, such as a downloaded one. */
 export class FolderSource implements BackupSource {
   constructor(private readonly folder: string) {}
 
-  async stat(object: string): Promise<{ sizeBytes: number }> {
+  async stat(object: string): Promise<StoredObject> {
     const path = join(this.folder, assertFileName(object));
     try {
-      return { sizeBytes: (await stat(path)).size };
+      const stats = await stat(path);
+      return { sizeBytes: stats.size, stamp: fileStamp(stats) };
     } catch (error) {
       throw folderError(error, path);
     }

@@ -23,7 +23,10 @@ function upload(concurrency: number, maxParts = 100) {
       new Promise((resolve, reject) => {
         sent.push({ part, body, finish: () => resolve({ ...part, etag: 'e' }), fail: reject });
       }),
-    complete: (_object, parts) => Promise.resolve(void completed.push(parts)),
+    complete: (_object, parts) => {
+      completed.push(parts);
+      return Promise.resolve({});
+    },
   });
   return { object, sent, completed };
 }

@@ -9,7 +9,7 @@ export interface ObjectUploadOptions {
   /** Part buffers in all: one being filled, the others on their way. */
   readonly concurrency: number;
   readonly uploadPart: (part: PartAnnouncement, body: Buffer) => Promise<UploadedPart>;
-  readonly complete: (object: CompletedObject, parts: readonly UploadedPart[]) => Promise<void>;
+  readonly complete: (object: CompletedObject, parts: readonly UploadedPart[]) => Promise<{ readonly stamp?: string }>;
 }
 
 /** Cuts one object into parts and sends up to `concurrency` of them at once, in `partSizeBytes × concurrency` bytes of memory. */
@@ -60,9 +60,9 @@ export class ObjectUpload implements ObjectSink {
         `An object of ${object.sizeBytes} bytes was sent as ${sentBytes} bytes. Run the backup again.`,
       );
     }
-    await this.#options.complete(object, parts);
+    const { stamp } = await this.#options.complete(object, parts);
     this.#free.length = 0;
-    return object;
+    return stamp === undefined ? object : { ...object, stamp };
   }
 
   /** Resolves when no part is on its way any more; never throws. */

@@ -58,8 +58,9 @@ export class SignedUrlSink implements BackupSink {
         }),
       complete: async (completed, parts) => {
         onPoint?.('upload.after_last_part');
-        await this.#asking(() => this.#control.complete(object, { ...completed, parts }));
+        const confirmed = await this.#asking(() => this.#control.complete(object, { ...completed, parts }));
         this.#uploads.delete(upload);
+        return confirmed;
       },
     });
     this.#uploads.add(upload);

@@ -6,13 +6,13 @@ import type { RetryOptions } from '../backoff.js';
 import { checkedStream } from '../checked-stream.js';
 import { assertObjectKey } from '../object-key.js';
 import { resumingRead } from '../resuming-read.js';
-import type { BackupSource, SourceRange } from './backup-source.js';
+import type { BackupSource, SourceRange, StoredObject } from './backup-source.js';
 import { HttpTransfer, transferError } from './http-transfer.js';
 import { DEFAULT_AGENT_RETRY, mayPass } from './retry-policy.js';
 
 /** What the source asks of the server (the agent: `download:open` of its socket). May run twice. */
 export interface DownloadControl {
-  open(object: string): Promise<{ readonly sizeBytes: number; readonly request: SignedRequest }>;
+  open(object: string): Promise<StoredObject & { readonly request: SignedRequest }>;
 }
 
 export interface SignedUrlSourceOptions {
@@ -40,9 +40,9 @@ export class SignedUrlSource implements BackupSource {
     this.#signal = options.signal;
   }
 
-  async stat(object: string): Promise<{ sizeBytes: number }> {
-    const { sizeBytes } = await this.#open(object);
-    return { sizeBytes };
+  async stat(object: string): Promise<StoredObject> {
+    const { sizeBytes, stamp } = await this.#open(object);
+    return { sizeBytes, ...(stamp === undefined ? {} : { stamp }) };
   }
 
   async read(object: string, range?: SourceRange): Promise<Readable> {

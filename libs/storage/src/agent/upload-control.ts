@@ -9,11 +9,11 @@ export interface UploadControl {
   /** Opens the upload of an object and says how its parts must be cut. */
   begin(object: string): Promise<{ readonly partSizeBytes: number; readonly maxParts: number }>;
   signPart(object: string, part: PartAnnouncement): Promise<SignedRequest>;
-  /** Resolves when the object stands under its name and its size and checksum were confirmed. */
+  /** Resolves when the object stands under its name and its size and checksum were confirmed; with the store's stamp of it, if it was told. */
   complete(
     object: string,
     upload: { readonly sizeBytes: number; readonly sha256: string; readonly parts: readonly UploadedPart[] },
-  ): Promise<void>;
+  ): Promise<{ readonly stamp?: string }>;
   publish(object: string, bytes: Buffer): Promise<void>;
   /** Frees every upload that was begun and not completed. */
   abort(): Promise<void>;

@@ -39,13 +39,14 @@ export function backendUploadControl(
       const parts = upload.parts.map(({ partNumber, sizeBytes, etag, md5 }) => {
         return { partNumber, sizeBytes, etag, md5Hex: Buffer.from(md5, 'base64').toString('hex') };
       });
-      await backend.completeUpload({
+      const { stamp } = await backend.completeUpload({
         key: `${prefix}/${object}`,
         uploadId: uploadOf(object),
         parts,
         expectedSizeBytes: upload.sizeBytes,
       });
       open.delete(object);
+      return stamp === undefined ? {} : { stamp };
     },
     async publish(object, bytes) {
       await backend.putIfAbsent(`${prefix}/${object}`, bytes);
@@ -70,6 +71,7 @@ export function backendDownloadControl(
       if (!stat) throw new Error(`no object ${object}`);
       return {
         sizeBytes: stat.sizeBytes,
+        ...(stat.stamp === undefined ? {} : { stamp: stat.stamp }),
         request: await backend.signRead({ key, expiresInSeconds: options.expiresInSeconds ?? 600 }),
       };
     },

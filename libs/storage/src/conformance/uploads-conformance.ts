@@ -27,12 +27,20 @@ export function describeUploads(get: () => StorageBackend): void {
 
     const request = { key: name, uploadId, parts, expectedSizeBytes: content.length };
     const stat = await get().completeUpload(request);
-    expect(stat).toMatchObject({ key: name, sizeBytes: content.length });
+    expect(stat).toMatchObject({ key: name, sizeBytes: content.length, stamp: expect.any(String) as string });
+    expect((await get().stat(name))?.stamp).toBe(stat.stamp);
     expect(sha256(await buffer(await get().read(name)))).toBe(sha256(content));
     expect(await collect(get().listUploads(name))).toEqual([]);
     expect(await get().completeUpload(request)).toMatchObject({ key: name, sizeBytes: content.length });
     await get().abortUpload(name, uploadId);
-    expect(await get().stat(name)).toMatchObject({ sizeBytes: content.length });
+    expect(await get().stat(name)).toMatchObject({ sizeBytes: content.length, stamp: stat.stamp });
+    // Other bytes of the same size under the same name.
+    await get().delete(name);
+    const other = Buffer.from(content);
+    other[0] = (other[0] ?? 0) ^ 1;
+    const again = await uploadParts(get(), name, other);
+    await get().completeUpload({ key: name, ...again, expectedSizeBytes: other.length });
+    expect((await get().stat(name))?.stamp).not.toBe(stat.stamp);
   });
 
   it('is completed by several at once as by one', async () => {

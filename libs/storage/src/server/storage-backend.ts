@@ -7,6 +7,8 @@ export interface ObjectStat {
   readonly modifiedAt: Date;
   /** The store's own tag without quotes, where it has one. */
   readonly etag?: string;
+  /** Opaque; another one as soon as the object was written anew. From `stat` and `completeUpload`, where the store has anything to make it of. */
+  readonly stamp?: string;
 }
 
 /** Bytes `start` up to, not including, `end`; without `end` to the object's end. */

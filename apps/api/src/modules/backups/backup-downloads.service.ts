@@ -57,6 +57,7 @@ export class BackupDownloads {
     const stat = await backend.stat(key);
     if (stat === undefined) throw new AppError('OBJECT_MISSING', `${object} is not in the storage.`, { object });
     const request = await backend.signRead({ key, expiresInSeconds: this.config.uploadUrlSeconds });
-    return { sizeBytes: stat.sizeBytes, request };
+    const { sizeBytes, stamp } = stat;
+    return { sizeBytes, request, ...(stamp === undefined ? {} : { stamp }) };
   }
 }

@@ -123,7 +123,7 @@ describe('publishing a backup', () => {
     const completion = { ...agent.report(command), ...sent };
     expect(await refusalOf(agent.say('upload:complete', { ...completion, sizeBytes: sent.sizeBytes + 1 }))).toBe('PART_INVALID');
     const twice = await Promise.all([agent.say('upload:complete', completion), agent.say('upload:complete', completion)]);
-    expect(twice).toEqual([{ confirmed: true }, { confirmed: true }]);
+    expect(twice).toMatchObject([{ confirmed: true }, { confirmed: true }]);
     expect(await agent.say('upload:complete', completion)).toEqual({ confirmed: true });
     expect(await refusalOf(agent.say('upload:complete', { ...completion, sha256: 'ef'.repeat(32) }))).toBe('OBJECT_EXISTS');
     expect(await refusalOf(agent.say('upload:begin', begin))).toBe('OBJECT_EXISTS');

@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import type { Confirmed, SignedRequest, UploadBeginAnswer } from '@rahatback/contracts';
+import type { Confirmed, SignedRequest, UploadBeginAnswer, UploadCompleteAnswer } from '@rahatback/contracts';
 import { AppError } from '@rahatback/contracts';
 import type { StorageBackend } from '@rahatback/storage';
 import { MAX_PARTS_PER_VOLUME, STORAGE_PART_SIZE_BYTES } from '@rahatback/storage';
@@ -78,7 +78,7 @@ export class BackupUploads {
   }
 
   /** The same completion again is confirmed again. */
-  async complete(agent: AgentSession, message: unknown): Promise<Confirmed> {
+  async complete(agent: AgentSession, message: unknown): Promise<UploadCompleteAnswer> {
     const object = uploadedObjectOf(message);
     const { sizeBytes, sha256, parts } = completionOf(message);
     const target = await this.target(agent, message, object);
@@ -99,15 +99,15 @@ export class BackupUploads {
         md5Hex: Buffer.from(md5, 'base64').toString('hex'),
       })),
     });
-    const error = await completing.then(
-      () => null,
-      (cause: unknown) => ({ cause }),
+    const { stamp, error } = await completing.then(
+      (stat) => ({ stamp: stat.stamp, error: null }),
+      (cause: unknown) => ({ stamp: undefined, error: { cause } }),
     );
     crashPoint('api.upload.after_complete');
     const stored = error === null ? { object, sizeBytes, sha256 } : null;
     if (await this.recordStored(agent, message, target, stored)) {
       if (error !== null) throw error.cause;
-      return CONFIRMED;
+      return stamp === undefined ? CONFIRMED : { ...CONFIRMED, stamp };
     }
     await target.backend.delete(objectKey(target, object));
     throw fenced();

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { AppError } from '@rahatback/contracts';
 import type { SignedRequest } from '@rahatback/contracts';
 import { checkedStream } from '../../checked-stream.js';
+import { fileStamp } from '../../file-stamp.js';
 import { assertKeyPrefix, assertObjectKey } from '../../object-key.js';
 import { assertExpiry, assertSignable } from '../part-check.js';
 import { probeBackend } from '../probe.js';
@@ -162,7 +163,7 @@ export class LocalBackend implements StorageBackend {
     return fsCall(async () => {
       const path = await this.#root.path(key, { create: false });
       const stats = path === undefined ? undefined : await lstatIfThere(path);
-      return stats?.isFile() ? { key, sizeBytes: stats.size, modifiedAt: stats.mtime } : undefined;
+      return stats?.isFile() ? { key, sizeBytes: stats.size, modifiedAt: stats.mtime, stamp: fileStamp(stats) } : undefined;
     });
   }
 

@@ -3,6 +3,7 @@ import { constants, createReadStream } from 'node:fs';
 import { access, lstat, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '@rahatback/contracts';
+import { fileStamp } from '../../file-stamp.js';
 import { STORAGE_PART_SIZE_BYTES } from '../../limits.js';
 import { assertParts, multipartEtag } from '../part-check.js';
 import type { CompleteUploadRequest, ObjectStat, StoredPart, StoredUpload } from '../storage-backend.js';
@@ -123,9 +124,10 @@ export class LocalUploads {
       // Same inode: an earlier run linked it and died before it could clean up.
       if (errnoOf(error) !== 'EEXIST' || !(await isSameFile(sealed, target))) throw error;
     }
-    const { size, mtime } = await stat(target);
     await removeFolder(folder);
-    return { key: request.key, sizeBytes: size, modifiedAt: mtime };
+    // Only now: the name that was taken away changed the file's stamp.
+    const stats = await stat(target);
+    return { key: request.key, sizeBytes: stats.size, modifiedAt: stats.mtime, stamp: fileStamp(stats) };
   }
 
   async abort(key: string, uploadId: string): Promise<void> {
@@ -199,7 +201,7 @@ export class LocalUploads {
       stats.size === request.expectedSizeBytes &&
       (await etagOfFile(path)) === multipartEtag(request.parts.map((part) => part.md5Hex));
     if (!isSame) throw Object.assign(new Error('taken'), { code: 'EEXIST' });
-    return { key: request.key, sizeBytes: stats.size, modifiedAt: stats.mtime };
+    return { key: request.key, sizeBytes: stats.size, modifiedAt: stats.mtime, stamp: fileStamp(stats) };
   }
 }
 

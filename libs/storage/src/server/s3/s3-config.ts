@@ -1,3 +1,5 @@
+import type { Agent as HttpAgent } from 'node:http';
+import type { Agent as HttpsAgent } from 'node:https';
 import { S3Client } from '@aws-sdk/client-s3';
 import { networkError } from '../../network-errors.js';
 import { assertFolderName } from '../../object-key.js';
@@ -16,6 +18,8 @@ export interface S3BackendConfig {
   readonly storageClass?: string;
   /** `AES256`, `aws:kms`, …: asked of the store for every object. */
   readonly sse?: string;
+  /** Makes the connections; closed with the backend. Whoever refuses some addresses gives agents of its own. */
+  readonly agents?: { readonly http: HttpAgent; readonly https: HttpsAgent };
   readonly connectTimeoutMs?: number;
   /** How long a store may take until its answer begins. */
   readonly requestTimeoutMs?: number;
@@ -35,6 +39,7 @@ export function createS3Client(config: S3BackendConfig): S3Client {
     // withRetry retries; an SDK that retries by itself would hide which answer was lost.
     maxAttempts: 1,
     requestHandler: {
+      ...(config.agents ? { httpAgent: config.agents.http, httpsAgent: config.agents.https } : {}),
       connectionTimeout: config.connectTimeoutMs ?? 10_000,
       requestTimeout: config.requestTimeoutMs ?? 120_000,
       throwOnRequestTimeout: true,

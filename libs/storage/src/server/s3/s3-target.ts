@@ -81,7 +81,7 @@ export class S3Target {
           key,
           sizeBytes: answer.ContentLength,
           modifiedAt: answer.LastModified ?? new Date(0),
-          ...(etag ? { etag } : {}),
+          ...(etag ? { etag, stamp: etag } : {}),
         };
         return { stat, isEtagMd5 };
       } catch (error) {

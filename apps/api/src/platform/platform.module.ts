@@ -8,6 +8,7 @@ import { MetricsModule } from './health/metrics.module.js';
 import { HttpModule } from './http/http.module.js';
 import { KeysModule } from './keys/keys.module.js';
 import { loggingModule } from './logging/logging.module.js';
+import { OutboundModule } from './outbound/outbound.module.js';
 import { QueuesModule } from './queues/queues.module.js';
 import { RealtimeModule } from './realtime/realtime.module.js';
 
@@ -28,6 +29,7 @@ export class PlatformModule {
         loggingModule(options.service, options.logDestination),
         KeysModule,
         DatabaseModule,
+        OutboundModule,
         QueuesModule,
         RealtimeModule,
         MetricsModule,

@@ -95,7 +95,7 @@ describe('clear secrets', () => {
     await person.send('POST', '/v1/storages/test', {
       storageType: 's3',
       name: 'x',
-      s3Endpoint: 'http://127.0.0.1:9',
+      s3Endpoint: 'http://127.0.0.1:1024',
       s3Bucket: 'none',
       s3AccessKeyId: 'x',
       s3SecretAccessKey: s3.secretAccessKey,

@@ -4,9 +4,9 @@ import { LocalBackend, S3Backend, withRetry, type LocalUrlSigner, type StorageBa
 import { AppConfig } from '../../platform/config/app-config.js';
 import type { Tx } from '../../platform/database/database.js';
 import { ServerKeys } from '../../platform/keys/server-keys.js';
+import { OutboundGuard } from '../../platform/outbound/outbound-guard.js';
 import { agentFolderOf } from './agent-folder.js';
 import { sealTicket, type LocalPlace } from './part-ticket.js';
-import { assertReachableHost } from './reachable-host.js';
 import { CredentialVault, type StorageCredentials } from './storage-credentials.js';
 import { DEFAULT_LOCAL_PATH } from './storage-settings.js';
 import { StorageRow, type StorageSettings } from './storage.entity.js';
@@ -38,6 +38,7 @@ export class StorageFactory {
     private readonly config: AppConfig,
     private readonly keys: ServerKeys,
     private readonly vault: CredentialVault,
+    private readonly outbound: OutboundGuard,
   ) {}
 
   /**
@@ -76,7 +77,7 @@ export class StorageFactory {
   /** A storage as a request describes it, not patient: a person waits for the answer. */
   async forTest(workspaceId: string, settings: StorageSettings, credentials: StorageCredentials | null): Promise<StorageBackend> {
     if (credentials === null) return this.local({ workspaceId, subfolder: subfolderOf(workspaceId, settings) });
-    return s3(settings, credentials, TEST_LIMITS);
+    return this.s3(settings, credentials, TEST_LIMITS);
   }
 
   /** The same, of a saved row. */
@@ -91,7 +92,7 @@ export class StorageFactory {
 
   private async build(row: StorageRow): Promise<StorageBackend> {
     const credentials = this.credentialsOf(row);
-    if (credentials !== null) return s3(row.settings, credentials);
+    if (credentials !== null) return this.s3(row.settings, credentials);
     return this.local({ workspaceId: row.workspaceId, subfolder: subfolderOf(row.workspaceId, row.settings) });
   }
 
@@ -116,6 +117,28 @@ export class StorageFactory {
     };
   }
 
+  /** Every connection of the driver passes the guard, also those at AWS, whose host the region makes. */
+  private async s3(
+    settings: StorageSettings,
+    credentials: StorageCredentials,
+    limits: { connectTimeoutMs?: number; requestTimeoutMs?: number } = {},
+  ): Promise<S3Backend> {
+    if (settings.endpoint !== undefined) await this.outbound.assertUrl(settings.endpoint);
+    const { endpoint, region, prefix, forcePathStyle, storageClass, sse } = settings;
+    return new S3Backend({
+      bucket: settings.bucket ?? '',
+      agents: this.outbound.agents(),
+      ...credentials,
+      ...limits,
+      ...(endpoint === undefined ? {} : { endpoint }),
+      ...(region === undefined ? {} : { region }),
+      ...(prefix === undefined ? {} : { prefix }),
+      ...(forcePathStyle === undefined ? {} : { forcePathStyle }),
+      ...(storageClass === undefined ? {} : { storageClass }),
+      ...(sse === undefined ? {} : { sse }),
+    });
+  }
+
   /** The one opened longest ago goes first; whoever still holds it may go on using it. */
   private keep(storageId: string, opened: Opened): void {
     this.opened.delete(storageId);
@@ -138,23 +161,3 @@ const withSlash = (url: string): string => (url.endsWith('/') ? url : `${url}/`)
 /** A workspace never leaves its own folder: the first part is its id, the rest was checked when it was saved and is checked again by the driver. */
 const subfolderOf = (workspaceId: string, settings: StorageSettings): string =>
   `${workspaceId}/${settings.path ?? DEFAULT_LOCAL_PATH}`;
-
-async function s3(
-  settings: StorageSettings,
-  credentials: StorageCredentials,
-  limits: { connectTimeoutMs?: number; requestTimeoutMs?: number } = {},
-): Promise<S3Backend> {
-  if (settings.endpoint !== undefined) await assertReachableHost(settings.endpoint);
-  const { endpoint, region, prefix, forcePathStyle, storageClass, sse } = settings;
-  return new S3Backend({
-    bucket: settings.bucket ?? '',
-    ...credentials,
-    ...limits,
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(region === undefined ? {} : { region }),
-    ...(prefix === undefined ? {} : { prefix }),
-    ...(forcePathStyle === undefined ? {} : { forcePathStyle }),
-    ...(storageClass === undefined ? {} : { storageClass }),
-    ...(sse === undefined ? {} : { sse }),
-  });
-}

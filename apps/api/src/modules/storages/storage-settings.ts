@@ -1,8 +1,8 @@
 import type { CreateStorageDto, StorageView } from '@rahatback/contracts';
 import { AppError } from '@rahatback/contracts';
 import { assertFolderName } from '@rahatback/storage';
+import type { OutboundGuard } from '../../platform/outbound/outbound-guard.js';
 import { checkAgentPath } from './agent-folder.js';
-import { assertReachableHost } from './reachable-host.js';
 import type { StorageCredentials } from './storage-credentials.js';
 import type { StorageRow, StorageSettings } from './storage.entity.js';
 
@@ -34,12 +34,12 @@ export const invalidFields = (sentence: string, fields: Record<string, string>):
  * What a request says about a storage, checked as far as it can be without touching it.
  * @throws AppError VALIDATION, PATH_FORBIDDEN, HOST_FORBIDDEN
  */
-export async function checkStorage(dto: CreateStorageDto): Promise<CheckedStorage> {
+export async function checkStorage(dto: CreateStorageDto, outbound: OutboundGuard): Promise<CheckedStorage> {
   switch (dto.storageType) {
     case 'local':
       return { settings: localSettings(dto), credentials: null };
     case 's3':
-      return { settings: await s3Settings(dto), credentials: s3Credentials(dto) };
+      return { settings: await s3Settings(dto, outbound), credentials: s3Credentials(dto) };
     case 'google_drive':
       throw invalidFields('Google Drive cannot be used as a storage yet. Choose local or s3.', {
         storageType: 'storageType must be local or s3',
@@ -80,11 +80,11 @@ function assertS3Fields(dto: CreateStorageDto): void {
   throw invalidFields(`Correct these fields and send again: ${Object.keys(wrong).join(', ')}.`, wrong);
 }
 
-async function s3Settings(dto: CreateStorageDto): Promise<StorageSettings> {
+async function s3Settings(dto: CreateStorageDto, outbound: OutboundGuard): Promise<StorageSettings> {
   assertS3Fields(dto);
   const prefix = (dto.s3Prefix ?? '').replace(/^\/+|\/+$/g, '');
   if (prefix !== '') assertFolderName(prefix);
-  if (dto.s3Endpoint !== undefined) await assertReachableHost(dto.s3Endpoint);
+  if (dto.s3Endpoint !== undefined) await outbound.assertUrl(dto.s3Endpoint);
   const optional = {
     endpoint: dto.s3Endpoint,
     region: dto.s3Region,

@@ -1,7 +1,7 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CreateStorageDto, ErrorBody, Page, StorageTestAnswer, StorageView } from '@rahatback/contracts';
-import { CanarySet, startRgw, type PrivateS3 } from '@rahatback/testing';
+import { CanarySet, freePort, startRgw, type PrivateS3 } from '@rahatback/testing';
 import { startApi, type Registered, type RunningApi } from '../../testing/start-api.js';
 import { StorageFactory } from './storage-factory.js';
 
@@ -98,6 +98,30 @@ describe('storages', () => {
     expect(body.message).toContain(word);
   });
 
+  it('in a private network are refused unless the settings allow it, also those that were saved before', async () => {
+    const person = await api.register();
+    const saved = await create(s3Dto({ name: 'soon forbidden' }), person);
+    const strict = await startApi({
+      worker: false,
+      database: api.postgres,
+      redis: api.redis,
+      config: { outboundAllow: [], keysDir: api.config.keysDir },
+    });
+    try {
+      const send = (path: string, body?: object) =>
+        strict.call('POST', path, { token: person.accessToken, ...(body ? { body } : {}) });
+      for (const path of ['/v1/storages', '/v1/storages/test', `/v1/storages/${saved.body.id}/test`]) {
+        const answer = await send(path, path.includes(saved.body.id) ? undefined : s3Dto());
+        expect([path, answer]).toMatchObject([
+          path,
+          { status: 400, body: { code: 'HOST_FORBIDDEN', message: expect.stringContaining('OUTBOUND_ALLOW') } },
+        ]);
+      }
+    } finally {
+      await strict.stop();
+    }
+  });
+
   it('refuse file and gopher endpoints', async () => {
     for (const s3Endpoint of ['file:///etc/passwd', 'gopher://127.0.0.1']) {
       expect(await create(s3Dto({ s3Endpoint }))).toMatchObject({ status: 400, body: { code: 'VALIDATION' } });
@@ -126,7 +150,10 @@ describe('storages', () => {
     expect(await test({ s3SecretAccessKey: 'wrong' })).toMatchObject({ success: false, code: 'S3_CREDENTIALS' });
     const denied = await test({ s3AccessKeyId: nobody.accessKeyId, s3SecretAccessKey: nobody.secretAccessKey });
     expect(denied).toMatchObject({ success: false, code: 'S3_DENIED', message: expect.stringContaining('s3:PutObject') });
-    expect(await test({ s3Endpoint: 'http://127.0.0.1:9' })).toMatchObject({ success: false, code: 'STORAGE_UNREACHABLE' });
+    expect(await test({ s3Endpoint: `http://127.0.0.1:${await freePort()}` })).toMatchObject({
+      success: false,
+      code: 'STORAGE_UNREACHABLE',
+    });
   });
 
   it('keep their keys sealed to their row, never give them out, and take new ones', async () => {

@@ -14,6 +14,7 @@ import { Database, type Tx } from '../../platform/database/database.js';
 import type { Actor } from '../../platform/http/actor.js';
 import { pageOf } from '../../platform/http/pages.js';
 import { newId } from '../../platform/ids.js';
+import { OutboundGuard } from '../../platform/outbound/outbound-guard.js';
 import { AgentDirectory } from '../agents/index.js';
 import { AuditTrail } from '../audit/index.js';
 import { agentFolderOf, type AgentFolder } from './agent-folder.js';
@@ -32,11 +33,12 @@ export class StoragesService {
     private readonly vault: CredentialVault,
     private readonly audit: AuditTrail,
     private readonly agents: AgentDirectory,
+    private readonly outbound: OutboundGuard,
   ) {}
 
   async create(actor: Actor, dto: CreateStorageDto): Promise<StorageView> {
     const { workspaceId } = actor;
-    const { settings, credentials } = await checkStorage(dto);
+    const { settings, credentials } = await checkStorage(dto, this.outbound);
     if (dto.agentId !== undefined) return this.createAt(actor, dto, { agentId: dto.agentId, path: settings.path ?? '' });
     // The server's own disk is at hand: a folder that cannot be written is refused now and not at the first backup.
     if (credentials === null) await assertUsable(await this.factory.forTest(workspaceId, settings, null));
@@ -127,7 +129,7 @@ export class StoragesService {
   }
 
   async testUnsaved(actor: Actor, dto: CreateStorageDto): Promise<StorageTestAnswer> {
-    const { settings, credentials } = await checkStorage(dto);
+    const { settings, credentials } = await checkStorage(dto, this.outbound);
     const folder = agentFolderOf({ settings });
     if (folder !== null) return this.testAgent(actor, folder);
     return probe(await this.factory.forTest(actor.workspaceId, settings, credentials));

@@ -9,6 +9,8 @@ export abstract class AppConfig {
   abstract readonly allowedOrigins: readonly string[];
   /** Addresses or networks of the proxies whose X-Forwarded-For is believed; empty: none. */
   abstract readonly trustProxy: readonly string[];
+  /** Networks besides the public ones that the server connects to for people: their storages' endpoints. */
+  abstract readonly outboundAllow: readonly string[];
   abstract readonly databaseUrl: string;
   abstract readonly databaseOwnerUrl: string | undefined;
   abstract readonly databaseAppRole: string;

@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
+import { parseNetwork } from '../outbound/address-rules.js';
 import type { AppConfig } from './app-config.js';
 
 export interface ConfigVariable<T> {
@@ -53,6 +54,14 @@ const origins = list.refine(
   'must be origins such as https://backup.example.com, separated by commas',
 );
 
+const networks = list.refine((values) => {
+  try {
+    return values.map(parseNetwork).length === values.length;
+  } catch {
+    return false;
+  }
+}, 'must be addresses or networks such as 10.0.0.0/8 or fd00::/8, separated by commas');
+
 const folder = z.string('is missing').refine(isAbsolute, 'must be an absolute path');
 
 const required = <T>(
@@ -101,6 +110,12 @@ export const CONFIG_VARIABLES: { readonly [K in keyof AppConfig]: ConfigVariable
     '',
     'Addresses or networks of your proxies, separated by commas; X-Forwarded-For is believed from these only.',
     list,
+  ),
+  outboundAllow: optional(
+    'OUTBOUND_ALLOW',
+    '',
+    'Private addresses or networks that storages of people may lie in, such as 10.0.0.0/8, separated by commas. Public ones always may.',
+    networks,
   ),
   databaseUrl: required(
     'DATABASE_URL',

@@ -69,6 +69,21 @@ describe('proved and undone', () => {
       { timeoutMs: TIMEOUT_MS, pollMs: 100, describe: `the restore to be ${states.join(' or ')}` },
     );
 
+  const stepsOf = (backup: BackupDetailView): string[] => backup.attempts.flatMap(({ steps }) => steps.map(({ name }) => name));
+
+  const volumeOf = async ({ id }: BackupDetailView): Promise<string> => {
+    const volume = (await storedFiles(world)).find((file) => file.includes(id) && file.endsWith('data-00001'));
+    return join(world.server.storageRoot, volume ?? '');
+  };
+
+  async function flipBit(path: string): Promise<void> {
+    const file = await open(path, 'r+');
+    const byte = Buffer.alloc(1);
+    await file.read(byte, 0, 1, 4321);
+    await file.write(Buffer.from([byte.readUInt8() ^ 1]), 0, 1, 4321);
+    await file.close();
+  }
+
   const customer = async (sql: string, database = world.customerDatabase): Promise<unknown> =>
     (await world.customer.query(sql, { database }))[0]?.[0];
 
@@ -121,13 +136,9 @@ describe('proved and undone', () => {
       const full = await backUp(chained.id);
       const second = await backUp(chained.id);
       expect([full.backupType, second.backupType, second.baseBackupId]).toEqual(['full', 'incremental', full.id]);
-      const volume = (await storedFiles(world)).find((file) => file.includes(full.id) && file.endsWith('data-00001'));
-      const file = await open(join(world.server.storageRoot, volume ?? ''), 'r+');
-      const byte = Buffer.alloc(1);
-      await file.read(byte, 0, 1, 4321);
-      await file.write(Buffer.from([byte.readUInt8() ^ 1]), 0, 1, 4321);
-      await file.close();
-
+      // What the agent wrote itself and nobody touched is not read again.
+      expect(stepsOf(second)).not.toContain('read again');
+      await flipBit(await volumeOf(full));
       const result = await verify(full.id, 'BASIC');
       expect(result.status).toBe('FAILED');
       expect(
@@ -144,15 +155,19 @@ describe('proved and undone', () => {
       expect([next.backupType, next.baseBackupId]).toEqual(['full', null]);
       expect((await verify(next.id, 'FULL')).status).toBe('PASSED');
 
-      // Nobody verified this damage: the next backup itself meets it, names it, and does not build on it.
-      const cut = (await storedFiles(world)).find((path) => path.includes(next.id) && path.endsWith('data-00001'));
-      await truncate(join(world.server.storageRoot, cut ?? ''), 1000);
-      const after = await backUp(chained.id);
-      expect([after.backupType, after.baseBackupId]).toEqual(['full', null]);
-      expect(after.attempts.flatMap(({ steps }) => steps.map(({ name }) => name))).toContain('full instead');
-      await waitFor(async () => (await backupOf(next.id)).damage?.includes('data-00001'), {
-        describe: 'the damage to be marked',
-      });
+      // Nobody verified these damages: the next backup itself meets each, names it, and does not build on it.
+      let base = next;
+      for (const harm of [flipBit, (path: string) => truncate(path, 1000)]) {
+        await harm(await volumeOf(base));
+        const after = await backUp(chained.id);
+        expect([after.backupType, after.baseBackupId]).toEqual(['full', null]);
+        expect(stepsOf(after)).toContain('full instead');
+        const damaged = base.id;
+        await waitFor(async () => (await backupOf(damaged)).damage?.includes('data-00001'), {
+          describe: 'the damage to be marked',
+        });
+        base = after;
+      }
     },
     TIMEOUT_MS,
   );

@@ -84,7 +84,6 @@ async function startLinkedWorld(home: string, disks: Disks, late: Late): Promise
   const world = await startWorld({
     apis: 2,
     workers: 2,
-    rows: 6_000,
     home: join(home, 'server'),
     ...(disks.postgres ? { postgres: { home: join(disks.postgres.path) } } : {}),
     env: { PUBLIC_URL: url, UPLOAD_URL_SECONDS: String(UPLOAD_URL_SECONDS) },

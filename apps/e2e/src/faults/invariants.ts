@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { canaryMark, CanarySet, scanFiles, scanRedis, waitFor } from '@rahatback/testing';
@@ -121,8 +121,10 @@ async function decrypts(world: FaultWorld, row: StoredRow, objects: readonly str
   const keys: Record<string, string> = isInBucket
     ? { AWS_ACCESS_KEY_ID: server.accessKeyId, AWS_SECRET_ACCESS_KEY: server.secretAccessKey }
     : {};
-  const args = ['decrypt', ...from, '--identity', world.identityPath, '--out', '/dev/null'];
+  const dump = join(world.folder, `${row.id}.dump`);
+  const args = ['decrypt', ...from, '--identity', world.identityPath, '--out', dump];
   const { code, stderr } = await world.agent.cli(args, keys);
+  await rm(dump, { force: true });
   return mustHold(code === 0, `backup ${row.id} does not decrypt: ${stderr.slice(-300)}`, 'I1');
 }
 

@@ -5,13 +5,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AppConfig } from '../config/app-config.js';
 import { assertSchema } from '../database/schema-check.js';
 import type { Migrations } from '../database/schema-check.js';
+import { checkServerKeys } from '../keys/check-server-keys.js';
 import { redisOptions } from '../queues/redis-options.js';
+import { evictionPolicyOf } from '../queues/redis-policy-watch.js';
 
 const MIN_POSTGRES = 130_000;
 const MAX_CLOCK_DIFFERENCE_MS = 60_000;
 const SERVERS_WAIT_MS = 15_000;
 
 export interface BootCheckOptions extends Pick<AppConfig, 'databaseUrl' | 'redisUrl'> {
+  /** Checked when given: the keys must be those of the database. */
+  readonly keysDir?: string;
   readonly migrations: Migrations;
   readonly now?: () => number;
 }
@@ -20,9 +24,10 @@ export interface BootCheckOptions extends Pick<AppConfig, 'databaseUrl' | 'redis
  * What must be true before a process serves: it is better not to start than to lose work later.
  * @throws AppError BOOT_CHECK_*, or UNAVAILABLE when PostgreSQL or Redis does not answer within 15 s
  */
-export async function runBootChecks({ databaseUrl, redisUrl, migrations, now = Date.now }: BootCheckOptions): Promise<void> {
+export async function runBootChecks(options: BootCheckOptions): Promise<void> {
+  const { redisUrl } = options;
   const deadline = performance.now() + SERVERS_WAIT_MS;
-  await eventually('PostgreSQL at DATABASE_URL', deadline, () => checkPostgres({ databaseUrl, redisUrl, migrations, now }));
+  await eventually('PostgreSQL at DATABASE_URL', deadline, () => checkPostgres(options));
   await eventually('Redis at REDIS_URL', deadline, () => checkRedis(redisUrl));
 }
 
@@ -46,7 +51,7 @@ async function eventually(name: string, deadline: number, check: () => Promise<v
   }
 }
 
-async function checkPostgres({ databaseUrl, migrations, now }: Required<BootCheckOptions>): Promise<void> {
+async function checkPostgres({ databaseUrl, migrations, keysDir, now = Date.now }: BootCheckOptions): Promise<void> {
   const client = new pg.Client({
     connectionString: databaseUrl,
     connectionTimeoutMillis: 5000,
@@ -79,6 +84,7 @@ async function checkPostgres({ databaseUrl, migrations, now }: Required<BootChec
         `The role ${state.role} of DATABASE_URL owns tables or is above row-level security. Use the plain role that migrate granted rights to.`,
       );
     }
+    if (keysDir !== undefined) await checkServerKeys(client, keysDir);
   } finally {
     await client.end().catch(() => undefined);
   }
@@ -106,7 +112,7 @@ async function checkRedis(url: string): Promise<void> {
   try {
     await client.connect();
     const memory = await client.info('memory');
-    const policy = /^maxmemory_policy:(\S+)/m.exec(memory)?.[1];
+    const policy = evictionPolicyOf(memory);
     if (policy !== 'noeviction') {
       throw new AppError(
         'BOOT_CHECK_REDIS_POLICY',

@@ -6,6 +6,8 @@ import { RedisClients } from './redis-clients.js';
 import { JobQueue } from './job-queue.js';
 import { QUEUES } from './queues.js';
 import { redisOptions } from './redis-options.js';
+import { RedisPolicyWatch } from './redis-policy-watch.js';
+import { StallWatch } from './stall-watch.js';
 import { WorkerRunner } from './worker-runner.js';
 
 /** Processors start only where `WorkerRunner.start()` is called: in the worker. The API has the same graph and only adds jobs. */
@@ -23,7 +25,7 @@ import { WorkerRunner } from './worker-runner.js';
     }),
     ...Object.values(QUEUES).map((name) => BullModule.registerQueue({ name })),
   ],
-  providers: [RedisClients, JobQueue, WorkerRunner],
+  providers: [RedisClients, JobQueue, WorkerRunner, RedisPolicyWatch, StallWatch],
   exports: [RedisClients, JobQueue, WorkerRunner, BullModule],
 })
 export class QueuesModule {}

@@ -594,6 +594,7 @@ export type Readiness = {
         postgres: 'up' | 'down';
         redis: 'up' | 'down';
     };
+    warnings: Array<string>;
 };
 
 export type Readonly = {

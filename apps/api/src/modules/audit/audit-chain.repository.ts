@@ -29,6 +29,14 @@ export class AuditChainRepository {
     return rows.map(({ id }) => id);
   }
 
+  /** Needs the system path: how long the oldest row of all workspaces has been without a place; 0 when all have theirs. */
+  async unchainedAgeSeconds(tx: Tx): Promise<number> {
+    const [row] = await tx.query<{ age: number }[]>(
+      `SELECT coalesce(extract(epoch FROM now() - min(at)), 0)::float AS age FROM audit_events WHERE sequence IS NULL`,
+    );
+    return row?.age ?? 0;
+  }
+
   /** Needs the system path: workspaces whose chain went on since a checkpoint that is older than `ageMs`. */
   async workspacesToSign(tx: Tx, ageMs: number): Promise<string[]> {
     const rows = await tx.query<{ id: string }[]>(

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { AuditBreak, AuditBreakReason, AuditCheckpoint } from '@rahatback/contracts';
 import { canonicalJson, signBytes, verifyBytes } from '@rahatback/crypto';
-import type { SigningKey } from '../../platform/keys/server-keys.js';
+import type { FormerKey, ServerKeys, SigningKey } from '../../platform/keys/server-keys.js';
 
 /** What stands before the first row. */
 export const FIRST_HASH = '0'.repeat(64);
@@ -80,5 +80,16 @@ export function signCheckpoint(key: SigningKey, facts: Omit<AuditCheckpoint, 'ke
   return { ...unsigned, signature: signBytes(key.privateKey, checkpointBytes(unsigned)) };
 }
 
-export const isSignedBy = (key: SigningKey, checkpoint: AuditCheckpoint): boolean =>
-  checkpoint.keyId === key.keyId && verifyBytes(key.publicKeyBase64, checkpointBytes(checkpoint), checkpoint.signature);
+type CheckpointKeys = Pick<ServerKeys, 'manifestKey' | 'formerManifestKeys'>;
+
+/** The key that a checkpoint names, if it was in use then. A former one counts for no checkpoint of a later time: it may have been stolen since. */
+export function keyOf({ manifestKey, formerManifestKeys }: CheckpointKeys, { keyId, at }: AuditCheckpoint) {
+  if (keyId === manifestKey.keyId) return manifestKey;
+  return formerManifestKeys.find((key: FormerKey) => key.keyId === keyId && Date.parse(at) <= Date.parse(key.retiredAt));
+}
+
+/** Whether this server signed it, with its key of that time. */
+export function isSigned(keys: CheckpointKeys, checkpoint: AuditCheckpoint): boolean {
+  const key = keyOf(keys, checkpoint);
+  return key !== undefined && verifyBytes(key.publicKeyBase64, checkpointBytes(checkpoint), checkpoint.signature);
+}

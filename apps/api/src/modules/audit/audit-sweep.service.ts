@@ -4,7 +4,7 @@ import { Database } from '../../platform/database/database.js';
 import type { Tx } from '../../platform/database/database.js';
 import { ServerKeys } from '../../platform/keys/server-keys.js';
 import { AuditChainRepository } from './audit-chain.repository.js';
-import { chainEvents, EMPTY_CHAIN, isSignedBy, signCheckpoint } from './audit-chain.js';
+import { chainEvents, EMPTY_CHAIN, isSigned, signCheckpoint } from './audit-chain.js';
 import { chainInTransaction } from './chain-pages.js';
 import { verifyChain } from './verify-chain.js';
 
@@ -90,10 +90,10 @@ export class AuditSweep {
   }
 
   private verifySince(tx: Tx, workspaceId: string, newest: AuditCheckpoint | undefined) {
-    const isSigned = (checkpoint: AuditCheckpoint): boolean => isSignedBy(this.keys.manifestKey, checkpoint);
-    const source = { ...chainInTransaction(this.chain, tx, workspaceId), known: newest ? [newest] : [], isSigned };
+    const byUs = (checkpoint: AuditCheckpoint): boolean => isSigned(this.keys, checkpoint);
+    const source = { ...chainInTransaction(this.chain, tx, workspaceId), known: newest ? [newest] : [], isSigned: byUs };
     if (!newest) return verifyChain(source, EMPTY_CHAIN);
-    if (!isSigned(newest)) {
+    if (!byUs(newest)) {
       const brokenAt = { sequence: newest.sequence, id: null, reason: 'checkpoint_forged' as const };
       return Promise.resolve({ head: EMPTY_CHAIN, brokenAt, checkpoints: 0 });
     }

@@ -5,7 +5,7 @@ import { Database } from '../../platform/database/database.js';
 import type { Tx } from '../../platform/database/database.js';
 import { ServerKeys } from '../../platform/keys/server-keys.js';
 import { AuditChainRepository } from './audit-chain.repository.js';
-import { isSignedBy } from './audit-chain.js';
+import { isSigned, keyOf } from './audit-chain.js';
 import type { ChainHead } from './audit-chain.js';
 import { readPage } from './chain-pages.js';
 import { verifyChain } from './verify-chain.js';
@@ -30,7 +30,7 @@ export class AuditVerifications {
     const found = await verifyChain({
       known: newest ? [newest] : [],
       pageAfter: (sequence) => within((tx) => readPage(this.chain, tx, workspaceId, sequence)),
-      isSigned: (checkpoint) => isSignedBy(this.keys.manifestKey, checkpoint),
+      isSigned: (checkpoint) => isSigned(this.keys, checkpoint),
     });
     const brokenAt = await within(
       async (tx) =>
@@ -47,7 +47,8 @@ export class AuditVerifications {
     const checkpoint = await this.database.inWorkspace(workspaceId, (tx) => this.chain.newestCheckpoint(tx, workspaceId));
     if (!checkpoint)
       throw new AppError('NOT_FOUND', 'No checkpoint has been signed yet. Ask again in some seconds; a worker must be running.');
-    return { checkpoint, publicKey: this.keys.manifestKey.publicKeyBase64 };
+    const { publicKeyBase64 } = keyOf(this.keys, checkpoint) ?? this.keys.manifestKey;
+    return { checkpoint, publicKey: publicKeyBase64 };
   }
 
   /** Lines of JSON: `{"event":…}` in the order of the chain, `{"checkpoint":…}` after its row, and last how many rows are `unchained`. */

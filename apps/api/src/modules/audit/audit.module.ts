@@ -1,5 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { AuditAlarm } from './audit-alarm.js';
 import { AuditChainRepository } from './audit-chain.repository.js';
 import { AuditEvent } from './audit-event.entity.js';
 import { AuditSweep } from './audit-sweep.service.js';
@@ -12,7 +13,7 @@ import { AuditProcessor } from './audit.processor.js';
 @Module({
   imports: [TypeOrmModule.forFeature([AuditEvent])],
   controllers: [AuditController],
-  providers: [AuditChainRepository, AuditProcessor, AuditSweep, AuditTrail, AuditVerifications],
+  providers: [AuditAlarm, AuditChainRepository, AuditProcessor, AuditSweep, AuditTrail, AuditVerifications],
   exports: [AuditTrail],
 })
 export class AuditModule {}

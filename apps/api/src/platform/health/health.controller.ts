@@ -4,12 +4,15 @@ import { Database } from '../database/database.js';
 import { Public } from '../http/decorators.js';
 import { RedisClients } from '../queues/redis-clients.js';
 import { Metrics } from './metrics.service.js';
+import { Warnings } from './warnings.service.js';
 
 const CHECK_LIMIT_MS = 2000;
 
 export interface Readiness {
   readonly status: 'ok' | 'unavailable';
   readonly checks: { readonly postgres: 'up' | 'down'; readonly redis: 'up' | 'down' };
+  /** Sentences on what a person must look into, although this process serves. */
+  readonly warnings: readonly string[];
 }
 
 @Public()
@@ -19,6 +22,7 @@ export class HealthController {
     private readonly database: Database,
     private readonly redis: RedisClients,
     private readonly metrics: Metrics,
+    private readonly warnings: Warnings,
   ) {}
 
   /** The process answers: nothing else is asked, so that a restart never follows from a database that is away. */
@@ -36,7 +40,8 @@ export class HealthController {
     ]);
     const ready = postgres === 'up' && redis === 'up';
     response.status(ready ? 200 : 503);
-    return { status: ready ? 'ok' : 'unavailable', checks: { postgres, redis } };
+    const warnings = postgres === 'up' ? await this.warnings.current() : [];
+    return { status: ready ? 'ok' : 'unavailable', checks: { postgres, redis }, warnings };
   }
 
   @Get('metrics')

@@ -12,10 +12,16 @@ const PURPOSES = ['command', 'manifest', 'jwt', 'kek', 'refresh'] as const;
 type Purpose = (typeof PURPOSES)[number];
 
 const slot = z.object({ current: z.string(), live: z.array(z.string()).min(1).max(2) });
+const former = z.object({
+  keyId: z.string().min(1),
+  publicKeyBase64: z.base64().length(44),
+  retiredAt: z.iso.datetime(),
+});
 const indexSchema = z.object({
   serverId: z.string().min(1),
   command: slot,
   manifest: slot,
+  formerManifest: z.array(former).optional(),
   jwt: slot,
   kek: slot,
   refresh: slot,
@@ -77,6 +83,7 @@ export async function loadKeys(dir: string): Promise<ServerKeys> {
     serverId: index.serverId,
     commandKey: await readSigningKey(dir, index.command.current),
     manifestKey: await readSigningKey(dir, index.manifest.current),
+    formerManifestKeys: index.formerManifest ?? [],
     jwt: { kid: index.jwt.current, privateKey: createPrivateKey(await readPem(dir, index.jwt.current)), publicKeys: jwt },
     kek: {
       current: { kid: index.kek.current, key: await readSecret(dir, index.kek.current) },

@@ -8,6 +8,13 @@ export interface SigningKey {
   readonly publicKeyBase64: string;
 }
 
+/** The public half of a signing key that was renewed: what it signed until then stays signed. `retiredAt` in UTC. */
+export interface FormerKey {
+  readonly keyId: string;
+  readonly publicKeyBase64: string;
+  readonly retiredAt: string;
+}
+
 export interface JwtKeys {
   readonly kid: string;
   readonly privateKey: KeyObject;
@@ -20,6 +27,8 @@ export abstract class ServerKeys {
   abstract readonly serverId: string;
   abstract readonly commandKey: SigningKey;
   abstract readonly manifestKey: SigningKey;
+  /** Former keys of the same purpose. They come from the keys folder, so whoever writes PostgreSQL cannot add one. */
+  abstract readonly formerManifestKeys: readonly FormerKey[];
   abstract readonly jwt: JwtKeys;
   /** Key-encryption keys: what `sealField` and `openField` of libs/crypto take. */
   abstract readonly kek: Keyring;

@@ -137,7 +137,7 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
   PreflightFinding:
     '{"type":"object","properties":{"subject":{"type":"string","enum":["backup","connection","version","tools","encoding","roles","extensions","privileges","space","sessions","target","key","selection"]},"severity":{"type":"string","enum":["ok","warning","blocker"]},"message":{"type":"string"},"details":{"$ref":"#/components/schemas/Readonly"}},"required":["subject","severity","message"]}',
   Readiness:
-    '{"type":"object","properties":{"status":{"type":"string","enum":["ok","unavailable"]},"checks":{"type":"object","properties":{"postgres":{"type":"string","enum":["up","down"]},"redis":{"type":"string","enum":["up","down"]}},"required":["postgres","redis"]}},"required":["status","checks"]}',
+    '{"type":"object","properties":{"status":{"type":"string","enum":["ok","unavailable"]},"checks":{"type":"object","properties":{"postgres":{"type":"string","enum":["up","down"]},"redis":{"type":"string","enum":["up","down"]}},"required":["postgres","redis"]},"warnings":{"type":"array","items":{"type":"string"}}},"required":["status","checks","warnings"]}',
   Readonly: '{"type":"object","additionalProperties":true}',
   ReconcileAnswer:
     '{"type":"object","properties":{"storageId":{"type":"string"},"objectsChecked":{"type":"number"},"bytesChecked":{"type":"number"},"backupsChecked":{"type":"number"},"missing":{"type":"number"},"orphaned":{"type":"number"},"altered":{"type":"number"},"differences":{"type":"array","items":{"$ref":"#/components/schemas/CatalogueDifference"}}},"required":["storageId","objectsChecked","bytesChecked","backupsChecked","missing","orphaned","altered","differences"]}',

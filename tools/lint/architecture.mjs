@@ -48,7 +48,7 @@ export const ENTRIES = { console: { crypto: '@rahatback/crypto/browser' } };
 
 /** The modules of apps/api in layers: a module may import its own layer and those above it, always through the other's index.js. */
 export const MODULE_LAYERS = [
-  ['auth', 'audit'],
+  ['auth', 'audit', 'api-tokens'],
   ['agents', 'storages'],
   ['databases'],
   ['jobs', 'backups'],

@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { AgentsModule } from './modules/agents/index.js';
+import { ApiTokensModule } from './modules/api-tokens/index.js';
 import { AuditModule } from './modules/audit/index.js';
 import { AuthModule } from './modules/auth/index.js';
 import { BackupsModule } from './modules/backups/index.js';
@@ -14,6 +15,7 @@ import { VerificationModule } from './modules/verification/index.js';
 export const DOMAIN_MODULES: Type[] = [
   AuditModule,
   AuthModule,
+  ApiTokensModule,
   AgentsModule,
   StoragesModule,
   DatabasesModule,

@@ -3,6 +3,8 @@ export * from './result.js';
 export * from './statuses.js';
 export * from './pagination.dto.js';
 export * from './auth.dto.js';
+export * from './totp.dto.js';
+export * from './api-tokens.dto.js';
 export * from './agents.dto.js';
 export * from './storages.dto.js';
 export * from './databases.dto.js';

@@ -3,7 +3,7 @@ import { signBytes } from '@rahatback/crypto';
 import { AppConfig } from '../../platform/config/app-config.js';
 import { AccessTokens } from '../../platform/http/access-tokens.js';
 import type { Actor } from '../../platform/http/actor.js';
-import { ActorDirectory } from '../../platform/http/actor.js';
+import { ActorDirectory, ApiTokenDirectory } from '../../platform/http/actor.js';
 import { ServerKeys } from '../../platform/keys/server-keys.js';
 import type { RunningApi } from '../../testing/start-api.js';
 import { TEST_PASSWORD } from '../../testing/start-api.js';
@@ -56,7 +56,7 @@ export async function actorOf({ api, scene }: World): Promise<Actor> {
 /** Signed by the server itself, a minute too old. */
 async function expiredToken(api: RunningApi, actor: Actor): Promise<string> {
   const config = { ...api.app.get(AppConfig), accessTokenMinutes: -1 };
-  const tokens = new AccessTokens(config, api.app.get(ServerKeys), api.app.get(ActorDirectory));
+  const tokens = new AccessTokens(config, api.app.get(ServerKeys), api.app.get(ActorDirectory), api.app.get(ApiTokenDirectory));
   return (await tokens.issue(actor)).token;
 }
 

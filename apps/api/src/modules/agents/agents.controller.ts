@@ -3,7 +3,7 @@ import { Throttle } from '@nestjs/throttler';
 import { CreateEnrolCodeDto, EnrolAgentDto, PageQueryDto, ReacceptAgentDto } from '@rahatback/contracts';
 import type { AgentView, EnrolAnswer, EnrolCodeView, Page } from '@rahatback/contracts';
 import type { Actor } from '../../platform/http/actor.js';
-import { CurrentActor, IdParam, Public, Roles } from '../../platform/http/decorators.js';
+import { CurrentActor, IdParam, Public, Roles, TokenScope } from '../../platform/http/decorators.js';
 import { AgentsService } from './agents.service.js';
 import { EnrolmentService } from './enrolment.service.js';
 
@@ -15,6 +15,7 @@ export class AgentsController {
   ) {}
 
   @Roles('owner', 'admin')
+  @TokenScope('admin')
   @Post('enrol-codes')
   createCode(@CurrentActor() actor: Actor, @Body() dto: CreateEnrolCodeDto): Promise<EnrolCodeView> {
     return this.enrolment.createCode(actor, dto);
@@ -39,6 +40,7 @@ export class AgentsController {
   }
 
   @Roles('owner', 'admin')
+  @TokenScope('admin')
   @Post(':id/revoke')
   @HttpCode(200)
   revoke(@CurrentActor() actor: Actor, @IdParam() id: string): Promise<AgentView> {

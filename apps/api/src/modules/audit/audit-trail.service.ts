@@ -26,6 +26,12 @@ const actorColumns = (actor: AuditActor): Pick<AuditEvent, 'actorType' | 'actorI
   return { actorType: 'user', actorId: actor.userId, ip: actor.ip };
 };
 
+/** What somebody did with an API token says with which, by the name that its maker gave it. */
+const detailOf = ({ actor, detail }: AuditRecord): AuditEvent['detail'] => {
+  if (actor === 'system' || !('apiToken' in actor) || !actor.apiToken) return detail ?? null;
+  return { ...detail, apiToken: { id: actor.apiToken.id, name: actor.apiToken.name } };
+};
+
 /** Who did what, when, from where. The row belongs to the transaction of the deed: no action without a trace, no trace without the action. */
 @Injectable()
 export class AuditTrail {
@@ -39,7 +45,7 @@ export class AuditTrail {
       targetId: event.targetId ?? null,
       outcome: event.outcome ?? 'success',
       correlationId: correlationId() ?? null,
-      detail: event.detail ?? null,
+      detail: detailOf(event),
     });
   }
 }

@@ -6,7 +6,7 @@ import type { AuditCheckpointAnswer, AuditVerification, AuditView, Page } from '
 import type { Response } from 'express';
 import { Database } from '../../platform/database/database.js';
 import type { Actor } from '../../platform/http/actor.js';
-import { CurrentActor, Roles } from '../../platform/http/decorators.js';
+import { CurrentActor, Roles, TokenScope } from '../../platform/http/decorators.js';
 import { pageOf } from '../../platform/http/pages.js';
 import { AuditEvent } from './audit-event.entity.js';
 import { AuditVerifications } from './audit-verification.service.js';
@@ -55,6 +55,7 @@ export class AuditController {
 
   /** Reads the whole chain, and every checkpoint; names the first row that is wrong. */
   @Roles('owner', 'admin')
+  @TokenScope('admin')
   @Get('verify')
   verify(@CurrentActor() actor: Actor, @Query() kept: AuditVerifyQueryDto): Promise<AuditVerification> {
     return this.verifications.verify(actor.workspaceId, kept);
@@ -67,6 +68,7 @@ export class AuditController {
 
   /** All of the log as lines of JSON, with hashes and checkpoints: docs/AUDIT.md has the script that checks it without this server. */
   @Roles('owner', 'admin')
+  @TokenScope('admin')
   @Get('export')
   async export(@CurrentActor() actor: Actor, @Res() response: Response): Promise<void> {
     response.attachment('audit.ndjson').setHeader('Content-Type', 'application/x-ndjson');

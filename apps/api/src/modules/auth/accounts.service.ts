@@ -1,38 +1,32 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '@rahatback/contracts';
-import type { LoginDto, PersonView, RegisterDto } from '@rahatback/contracts';
+import type { PersonView, RegisterDto } from '@rahatback/contracts';
 import { assertRecipient } from '@rahatback/crypto';
 import { Database } from '../../platform/database/database.js';
 import type { Tx } from '../../platform/database/database.js';
 import { isUniqueViolation } from '../../platform/database/database-errors.js';
 import { newId } from '../../platform/ids.js';
-import { AuditTrail } from '../audit/index.js';
+import { KnownDevices } from './known-devices.service.js';
 import { LoginLimiter } from './login-limiter.service.js';
 import { Membership } from './membership.entity.js';
 import { assertStrongPassword } from './password-policy.js';
 import { Passwords } from './passwords.service.js';
-import { PeopleRepository } from './people.repository.js';
-import type { KnownPerson } from './people.repository.js';
-import { SessionService } from './session.service.js';
-import type { IssuedSession, SessionClient } from './session.service.js';
+import { NEVER_CHANGED } from './people.repository.js';
+import { SessionOpening } from './session-opening.service.js';
+import type { StartedSession } from './session-opening.service.js';
+import type { SessionClient } from './session.service.js';
 import { User } from './user.entity.js';
 import { Workspace } from './workspace.entity.js';
 
-export interface StartedSession {
-  readonly user: PersonView;
-  readonly session: IssuedSession;
-}
-
-/** Signing up and logging in. */
+/** Signing up. */
 @Injectable()
 export class AccountsService {
   constructor(
     private readonly database: Database,
-    private readonly people: PeopleRepository,
     private readonly passwords: Passwords,
-    private readonly sessions: SessionService,
+    private readonly opening: SessionOpening,
+    private readonly devices: KnownDevices,
     private readonly limiter: LoginLimiter,
-    private readonly audit: AuditTrail,
   ) {}
 
   /** @throws AppError PASSWORD_WEAK, EMAIL_TAKEN, RECOVERY_KEY_INVALID, RATE_LIMITED */
@@ -42,6 +36,7 @@ export class AccountsService {
     if (typeof request.recoveryRecipient === 'string') assertRecipient(request.recoveryRecipient);
     const passwordHash = await this.passwords.hash(request.password);
     const user: PersonView = { id: newId(), email: request.email, name: request.name, workspaceId: newId(), role: 'owner' };
+    const device = this.devices.issue({ account: user.email.toLowerCase(), credentialsVersion: NEVER_CHANGED });
     return this.database.asSystem('register', async (tx) => {
       await insertUser(tx, { id: user.id, email: user.email, name: user.name, passwordHash });
       await tx.insert(Workspace, {
@@ -50,61 +45,8 @@ export class AccountsService {
         recoveryRecipient: request.recoveryRecipient ?? null,
       });
       await tx.insert(Membership, { workspaceId: user.workspaceId, userId: user.id, role: user.role });
-      return { user, session: await this.start(tx, user, client, 'workspace.created') };
+      return { user, device, session: await this.opening.open(tx, user, client, { action: 'workspace.created' }) };
     });
-  }
-
-  /** @throws AppError LOGIN_FAILED (the same for a wrong password and an unknown address), LOGIN_THROTTLED */
-  async login({ email, password }: LoginDto, client: SessionClient): Promise<StartedSession> {
-    const account = email.toLowerCase();
-    await this.limiter.attempt(account, client.ip);
-    const person = await this.people.findByEmail(email, client.ip);
-    if (!person?.knowsAddress) await this.limiter.strangerAttempt(account);
-    if (!(await this.passwords.matches(person?.passwordHash, password)) || !person) {
-      await this.refuse(account, person, client);
-      throw new AppError('LOGIN_FAILED', 'The e-mail address or the password is wrong. Check both and try again.');
-    }
-    await this.limiter.succeeded(account, client.ip);
-    const newHash = this.passwords.isOutdated(person.passwordHash) ? await this.passwords.hash(password) : undefined;
-    return this.database.asSystem('login', async (tx) => {
-      if (newHash !== undefined) await tx.update(User, { id: person.view.id }, { passwordHash: newHash });
-      await this.people.forgetEndedSessions(tx, person.view.id);
-      return { user: person.view, session: await this.start(tx, person.view, client, 'session.started') };
-    });
-  }
-
-  private async start(tx: Tx, user: PersonView, client: SessionClient, action: string): Promise<IssuedSession> {
-    const session = await this.sessions.begin(tx, { userId: user.id, workspaceId: user.workspaceId }, client);
-    await this.audit.record(tx, {
-      workspaceId: user.workspaceId,
-      actor: {
-        userId: user.id,
-        workspaceId: user.workspaceId,
-        role: user.role,
-        ip: client.ip,
-        sessionId: session.sessionId,
-        authenticatedAt: session.authenticatedAt,
-      },
-      action,
-      targetType: 'user',
-      targetId: user.id,
-    });
-    return session;
-  }
-
-  private async refuse(account: string, person: KnownPerson | undefined, client: SessionClient): Promise<void> {
-    await this.limiter.failed(account);
-    if (!person) return;
-    await this.database.asSystem('login', (tx) =>
-      this.audit.record(tx, {
-        workspaceId: person.view.workspaceId,
-        actor: { anonymousIp: client.ip },
-        action: 'session.refused',
-        targetType: 'user',
-        targetId: person.view.id,
-        outcome: 'failure',
-      }),
-    );
   }
 }
 

@@ -1,14 +1,24 @@
 import { Body, Controller, Get, HttpCode, Post, Req, Res } from '@nestjs/common';
-import { AppError, LoginDto, RefreshDto, RegisterDto, StepUpDto } from '@rahatback/contracts';
-import type { PersonView, SessionAnswer, StepUpAnswer, TokenAnswer } from '@rahatback/contracts';
+import { AppError, LoginCodeDto, LoginDto, RefreshDto, RegisterDto, StepUpDto } from '@rahatback/contracts';
+import type { LoginAnswer, PersonView, SessionAnswer, StepUpAnswer, TokenAnswer } from '@rahatback/contracts';
 import type { Request, Response } from 'express';
 import { AppConfig } from '../../platform/config/app-config.js';
 import { AccessTokens } from '../../platform/http/access-tokens.js';
 import type { Actor } from '../../platform/http/actor.js';
-import { CurrentActor, Public } from '../../platform/http/decorators.js';
+import { BeforeTotp, CurrentActor, Everybody, PeopleOnly, Public } from '../../platform/http/decorators.js';
 import { AccountsService } from './accounts.service.js';
-import { clearRefreshCookie, clientOf, isBrowser, presentedToken, setRefreshCookie } from './browser-session.js';
+import {
+  clearRefreshCookie,
+  clientOf,
+  deviceAnswer,
+  isBrowser,
+  loginClientOf,
+  presentedToken,
+  setRefreshCookie,
+} from './browser-session.js';
+import { Login } from './login.service.js';
 import { PeopleRepository } from './people.repository.js';
+import type { StartedSession } from './session-opening.service.js';
 import type { IssuedSession } from './session.service.js';
 import { SessionService } from './session.service.js';
 import { StepUp } from './step-up.service.js';
@@ -17,6 +27,7 @@ import { StepUp } from './step-up.service.js';
 export class AuthController {
   constructor(
     private readonly accounts: AccountsService,
+    private readonly logins: Login,
     private readonly sessions: SessionService,
     private readonly people: PeopleRepository,
     private readonly tokens: AccessTokens,
@@ -31,8 +42,7 @@ export class AuthController {
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<SessionAnswer> {
-    const { user, session } = await this.accounts.register(body, clientOf(request));
-    return { user, tokens: await this.answer(session, request, response) };
+    return this.started(await this.accounts.register(body, clientOf(request)), request, response);
   }
 
   @Public()
@@ -42,9 +52,21 @@ export class AuthController {
     @Body() body: LoginDto,
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
+  ): Promise<LoginAnswer> {
+    const outcome = await this.logins.withPassword(body, loginClientOf(request, body));
+    if ('session' in outcome) return this.started(outcome, request, response);
+    return { challenge: outcome.challenge, challengeExpiresAt: outcome.challengeExpiresAt.toISOString() };
+  }
+
+  @Public()
+  @Post('login/totp')
+  @HttpCode(200)
+  async loginWithCode(
+    @Body() body: LoginCodeDto,
+    @Req() request: Request,
+    @Res({ passthrough: true }) response: Response,
   ): Promise<SessionAnswer> {
-    const { user, session } = await this.accounts.login(body, clientOf(request));
-    return { user, tokens: await this.answer(session, request, response) };
+    return this.started(await this.logins.withCode(body, loginClientOf(request, body)), request, response);
   }
 
   @Public()
@@ -72,18 +94,26 @@ export class AuthController {
     if (isBrowser(request)) clearRefreshCookie(response);
   }
 
-  /** Not for viewers: nothing that they may do asks for it. */
+  @Everybody()
+  @PeopleOnly()
+  @BeforeTotp()
   @Post('step-up')
   @HttpCode(200)
   stepUp(@CurrentActor() actor: Actor, @Body() body: StepUpDto): Promise<StepUpAnswer> {
-    return this.stepUps.confirm(actor, body.password);
+    return this.stepUps.confirm(actor, body);
   }
 
+  @BeforeTotp()
   @Get('me')
   async me(@CurrentActor() actor: Actor): Promise<PersonView> {
     const person = await this.people.view(actor);
     if (!person) throw new AppError('NOT_FOUND', 'This account does not exist any more.');
     return person;
+  }
+
+  private async started({ user, session, device }: StartedSession, request: Request, response: Response): Promise<SessionAnswer> {
+    const tokens = await this.answer(session, request, response);
+    return { user, tokens, ...deviceAnswer(request, response, device) };
   }
 
   private async answer(session: IssuedSession, request: Request, response: Response): Promise<TokenAnswer> {

@@ -36,6 +36,10 @@ export class RefreshTokenRow {
   @Column('text', { nullable: true })
   ip: string | null;
 
+  /** Of `ip`: see `networkOf`. */
+  @Column('text', { nullable: true })
+  network: string | null;
+
   @Column('text', { name: 'user_agent', nullable: true })
   userAgent: string | null;
 

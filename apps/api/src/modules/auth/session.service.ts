@@ -7,6 +7,7 @@ import { newId } from '../../platform/ids.js';
 import { ServerKeys } from '../../platform/keys/server-keys.js';
 import { LiveEvents } from '../../platform/realtime/live-events.js';
 import { AuditTrail } from '../audit/index.js';
+import { networkOf } from './network.js';
 import type { RefreshToken } from './refresh-secret.js';
 import {
   formatRefreshToken,
@@ -144,7 +145,8 @@ export class SessionService {
     });
   }
 
-  private async revokeFamily(tx: Tx, familyId: string): Promise<boolean> {
+  /** Ends a log-in in the caller's transaction (system path), with its sockets; false where it had ended before. */
+  async revokeFamily(tx: Tx, familyId: string): Promise<boolean> {
     await lockFamily(tx, familyId);
     const revoked = await tx
       .createQueryBuilder()
@@ -208,6 +210,7 @@ async function insertToken(tx: Tx, token: RefreshToken, link: Link): Promise<voi
     expiresAt: link.familyExpiresAt,
     familyExpiresAt: link.familyExpiresAt,
     ip: link.client.ip,
+    network: networkOf(link.client.ip),
     userAgent: link.client.userAgent?.slice(0, 300) ?? null,
   });
 }

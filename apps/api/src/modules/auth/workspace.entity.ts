@@ -12,6 +12,10 @@ export class Workspace {
   @Column('text', { name: 'recovery_recipient', nullable: true })
   recoveryRecipient: string | null;
 
+  /** Every person of the workspace needs an authenticator. */
+  @Column('boolean', { name: 'require_totp', default: false })
+  requireTotp: boolean;
+
   @Column('timestamptz', { name: 'created_at', default: () => 'now()' })
   createdAt: Date;
 }

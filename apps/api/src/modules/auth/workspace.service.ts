@@ -5,6 +5,7 @@ import { assertRecipient } from '@rahatback/crypto';
 import { Database } from '../../platform/database/database.js';
 import type { Tx } from '../../platform/database/database.js';
 import type { Actor } from '../../platform/http/actor.js';
+import { assertFreshLogin } from '../../platform/http/step-up.guard.js';
 import { newId } from '../../platform/ids.js';
 import { AuditTrail } from '../audit/index.js';
 import { insertUser } from './accounts.service.js';
@@ -12,12 +13,14 @@ import { Membership } from './membership.entity.js';
 import { assertStrongPassword } from './password-policy.js';
 import { Passwords } from './passwords.service.js';
 import { PeopleRepository } from './people.repository.js';
+import { SecondFactorsRepository } from './second-factors.repository.js';
 import { Workspace } from './workspace.entity.js';
 
 const toWorkspaceView = (workspace: Workspace): WorkspaceView => ({
   id: workspace.id,
   name: workspace.name,
   recoveryRecipient: workspace.recoveryRecipient,
+  requireTotp: workspace.requireTotp,
   createdAt: workspace.createdAt.toISOString(),
 });
 
@@ -29,6 +32,7 @@ export class WorkspaceService {
     private readonly people: PeopleRepository,
     private readonly passwords: Passwords,
     private readonly audit: AuditTrail,
+    private readonly factors: SecondFactorsRepository,
   ) {}
 
   read(actor: Actor): Promise<WorkspaceView> {
@@ -42,10 +46,13 @@ export class WorkspaceService {
     return (await requireWorkspace(tx, workspaceId)).recoveryRecipient;
   }
 
+  /** @throws AppError STEP_UP_REQUIRED, TOTP_NOT_ENROLLED: who asks all for an authenticator must have one, or they were locked out first */
   update(actor: Actor, changes: UpdateWorkspaceDto): Promise<WorkspaceView> {
+    if (typeof changes.requireTotp === 'boolean') assertFreshLogin(actor);
     if (typeof changes.recoveryRecipient === 'string') assertRecipient(changes.recoveryRecipient);
     return this.database.inWorkspace(actor.workspaceId, async (tx) => {
-      const fields = Object.entries(changes).filter(([, value]) => typeof value === 'string');
+      if (changes.requireTotp === true) await this.assertOwnTotp(tx, actor);
+      const fields = Object.entries(changes).filter(([, value]) => ['string', 'boolean'].includes(typeof value));
       if (fields.length > 0) await tx.update(Workspace, { id: actor.workspaceId }, Object.fromEntries(fields));
       await this.audit.record(tx, {
         workspaceId: actor.workspaceId,
@@ -57,6 +64,11 @@ export class WorkspaceService {
       });
       return toWorkspaceView(await requireWorkspace(tx, actor.workspaceId));
     });
+  }
+
+  private async assertOwnTotp(tx: Tx, actor: Actor): Promise<void> {
+    if ((await this.factors.find(tx, actor.userId))?.confirmedAt) return;
+    throw new AppError('TOTP_NOT_ENROLLED', 'Set up an authenticator of your own before you ask everybody for one.');
   }
 
   members(actor: Actor): Promise<PersonView[]> {

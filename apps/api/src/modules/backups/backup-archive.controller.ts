@@ -4,7 +4,7 @@ import type { DownloadAnswer } from '@rahatback/contracts';
 import { AppError, DownloadQueryDto } from '@rahatback/contracts';
 import type { Request, Response } from 'express';
 import type { Actor } from '../../platform/http/actor.js';
-import { CurrentActor, IdParam, Public, Roles } from '../../platform/http/decorators.js';
+import { CurrentActor, IdParam, Public, Roles, TokenScope } from '../../platform/http/decorators.js';
 import { byteRangeOf } from '../storages/index.js';
 import { BackupArchives, type OpenArchive } from './backup-archive.service.js';
 
@@ -17,6 +17,7 @@ export class BackupArchiveController {
   constructor(private readonly archives: BackupArchives) {}
 
   @Roles('owner', 'admin', 'operator')
+  @TokenScope('restores:run')
   @Get('backups/history/:id/download')
   request(@CurrentActor() actor: Actor, @IdParam() id: string, @Query() query: DownloadQueryDto): Promise<DownloadAnswer> {
     return this.archives.request(actor, id, query.chain === 'true' || query.chain === '1');

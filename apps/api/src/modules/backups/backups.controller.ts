@@ -2,7 +2,7 @@ import { Controller, Delete, Get, HttpCode, Post, Query } from '@nestjs/common';
 import type { BackupDetailView, BackupView, Page, RunAnswer } from '@rahatback/contracts';
 import { HistoryQueryDto } from '@rahatback/contracts';
 import type { Actor } from '../../platform/http/actor.js';
-import { CurrentActor, IdParam, Roles } from '../../platform/http/decorators.js';
+import { CurrentActor, IdParam, Roles, TokenScope } from '../../platform/http/decorators.js';
 import { BackupCancel, type CancelAnswer } from './backup-cancel.service.js';
 import { BackupDeletion, type DeleteAnswer } from './backup-deletion.service.js';
 import { BackupHistory } from './backup-history.service.js';
@@ -17,6 +17,7 @@ export class BackupsController {
     private readonly deletion: BackupDeletion,
   ) {}
 
+  @TokenScope('backups:run')
   @Post('jobs/:id/run')
   run(@CurrentActor() actor: Actor, @IdParam() id: string): Promise<RunAnswer> {
     return this.runs.run(actor, id);
@@ -32,6 +33,7 @@ export class BackupsController {
     return this.history.detail(actor, id);
   }
 
+  @TokenScope('backups:run')
   @Post('history/:id/cancel')
   @HttpCode(200)
   cancel(@CurrentActor() actor: Actor, @IdParam() id: string): Promise<CancelAnswer> {
@@ -39,6 +41,7 @@ export class BackupsController {
   }
 
   @Roles('owner', 'admin')
+  @TokenScope('admin')
   @Delete('history/:id')
   @HttpCode(202)
   remove(@CurrentActor() actor: Actor, @IdParam() id: string): Promise<DeleteAnswer> {

@@ -2,7 +2,7 @@ import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
 import type { ImportAnswer, ReconcileAnswer, TrustAnswer } from '@rahatback/contracts';
 import { ImportDto, ReconcileDto } from '@rahatback/contracts';
 import type { Actor } from '../../platform/http/actor.js';
-import { CurrentActor, IdParam, Roles } from '../../platform/http/decorators.js';
+import { CurrentActor, IdParam, Roles, TokenScope } from '../../platform/http/decorators.js';
 import { CatalogueImport } from './import.service.js';
 import { CatalogueReconcile } from './reconcile.service.js';
 import { WorkspaceTrust } from './trust.service.js';
@@ -15,6 +15,7 @@ export class CatalogueController {
     private readonly trust: WorkspaceTrust,
   ) {}
 
+  @TokenScope('backups:run')
   @Post('storages/:id/reconcile')
   @HttpCode(200)
   reconcile(@CurrentActor() actor: Actor, @IdParam() storageId: string, @Body() dto: ReconcileDto): Promise<ReconcileAnswer> {

@@ -8,7 +8,7 @@ import {
 } from '@rahatback/contracts';
 import type { ConnectionTestAnswer, DatabaseView, Page } from '@rahatback/contracts';
 import type { Actor } from '../../platform/http/actor.js';
-import { CurrentActor, IdParam, Roles } from '../../platform/http/decorators.js';
+import { CurrentActor, IdParam, Roles, TokenScope } from '../../platform/http/decorators.js';
 import { FreshLogin } from '../../platform/http/step-up.guard.js';
 import { ConnectionTests } from './connection-tests.service.js';
 import { DatabaseRebind } from './database-rebind.service.js';
@@ -23,6 +23,7 @@ export class DatabasesController {
   ) {}
 
   @Roles('owner', 'admin')
+  @TokenScope('setup:write')
   @Post('test-connection')
   @HttpCode(200)
   testUnsaved(@CurrentActor() actor: Actor, @Body() dto: DatabaseConnectionDto): Promise<ConnectionTestAnswer> {
@@ -30,6 +31,7 @@ export class DatabasesController {
   }
 
   @Roles('owner', 'admin')
+  @TokenScope('setup:write')
   @Post()
   create(@CurrentActor() actor: Actor, @Body() dto: CreateDatabaseDto): Promise<DatabaseView> {
     return this.databases.create(actor, dto);
@@ -46,12 +48,14 @@ export class DatabasesController {
   }
 
   @Roles('owner', 'admin')
+  @TokenScope('setup:write')
   @Patch(':id')
   update(@CurrentActor() actor: Actor, @IdParam() id: string, @Body() dto: UpdateDatabaseDto): Promise<DatabaseView> {
     return this.databases.update(actor, id, dto);
   }
 
   @Roles('owner', 'admin')
+  @TokenScope('setup:write')
   @Delete(':id')
   @HttpCode(204)
   remove(@CurrentActor() actor: Actor, @IdParam() id: string): Promise<void> {
@@ -66,6 +70,7 @@ export class DatabasesController {
     return this.rebind.run(actor, id, dto);
   }
 
+  @TokenScope('backups:run')
   @Post(':id/test-connection')
   @HttpCode(200)
   testSaved(@CurrentActor() actor: Actor, @IdParam() id: string): Promise<ConnectionTestAnswer> {

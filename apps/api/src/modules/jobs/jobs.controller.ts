@@ -2,7 +2,7 @@ import { Body, Controller, Delete, Get, HttpCode, Patch, Post, Query } from '@ne
 import { CreateJobDto, PageQueryDto, UpdateJobDto } from '@rahatback/contracts';
 import type { JobView, Page } from '@rahatback/contracts';
 import type { Actor } from '../../platform/http/actor.js';
-import { CurrentActor, IdParam, Roles } from '../../platform/http/decorators.js';
+import { CurrentActor, IdParam, Roles, TokenScope } from '../../platform/http/decorators.js';
 import { JobChanges } from './job-changes.service.js';
 import { JobsService } from './jobs.service.js';
 
@@ -14,6 +14,7 @@ export class JobsController {
   ) {}
 
   @Roles('owner', 'admin')
+  @TokenScope('setup:write')
   @Post()
   create(@CurrentActor() actor: Actor, @Body() dto: CreateJobDto): Promise<JobView> {
     return this.jobs.create(actor, dto);
@@ -30,6 +31,7 @@ export class JobsController {
   }
 
   @Roles('owner', 'admin')
+  @TokenScope('setup:write')
   @Patch(':id')
   async update(@CurrentActor() actor: Actor, @IdParam() id: string, @Body() dto: UpdateJobDto): Promise<JobView> {
     await this.changes.update(actor, id, dto);
@@ -37,6 +39,7 @@ export class JobsController {
   }
 
   @Roles('owner', 'admin')
+  @TokenScope('setup:write')
   @Delete(':id')
   @HttpCode(204)
   remove(@CurrentActor() actor: Actor, @IdParam() id: string): Promise<void> {

@@ -9,7 +9,7 @@ import {
   RestoreTargetDto,
 } from '@rahatback/contracts';
 import type { Actor } from '../../platform/http/actor.js';
-import { CurrentActor, IdParam, Roles } from '../../platform/http/decorators.js';
+import { CurrentActor, IdParam, Roles, TokenScope } from '../../platform/http/decorators.js';
 import { FreshLogin } from '../../platform/http/step-up.guard.js';
 import { BackupKeys } from './backup-keys.service.js';
 import { Preflight } from './preflight.service.js';
@@ -32,8 +32,9 @@ export class RestoreController {
     private readonly keys: BackupKeys,
   ) {}
 
+  @TokenScope('restores:run')
   @Post('backups/history/:id/restore')
-  @FreshLogin(OWNERS_MAY)
+  @FreshLogin({ ...OWNERS_MAY, apiTokens: true })
   start(@CurrentActor() actor: Actor, @IdParam() id: string, @Body() dto: RestoreDto): Promise<RestoreAnswer> {
     if (dto.mode === 'swap' && !MAY_SWAP.includes(actor.role)) {
       throw new AppError(
@@ -41,15 +42,20 @@ export class RestoreController {
         `Your role (${actor.role}) may restore beside the live database only. Ask an admin or owner to swap.`,
       );
     }
+    if (dto.mode === 'swap' && actor.apiToken) {
+      throw new AppError('FORBIDDEN', 'An API token may restore beside the live database only. Log in as a person to swap.');
+    }
     return this.starting.start(actor, id, dto);
   }
 
+  @TokenScope('restores:run')
   @Post('backups/history/:id/restore/preflight')
   @HttpCode(200)
   preflight(@CurrentActor() actor: Actor, @IdParam() id: string, @Body() dto: RestoreTargetDto): Promise<PreflightAnswer> {
     return this.preflights.run(actor, id, dto);
   }
 
+  @TokenScope('restores:run')
   @Get('backups/history/:id/keys')
   @Roles('owner', 'admin', 'operator')
   keysFile(@CurrentActor() actor: Actor, @IdParam() id: string, @Query() query: BackupKeysQueryDto): Promise<BackupKeysView> {
@@ -66,6 +72,7 @@ export class RestoreController {
     return this.history.get(actor, id);
   }
 
+  @TokenScope('restores:run')
   @Post('restores/:id/cancel')
   @HttpCode(200)
   cancel(@CurrentActor() actor: Actor, @IdParam() id: string): Promise<RestoreView> {

@@ -2,7 +2,7 @@ import { Body, Controller, Delete, Get, HttpCode, Patch, Post, Query } from '@ne
 import { CreateStorageDto, PageQueryDto, UpdateStorageDto } from '@rahatback/contracts';
 import type { Page, StorageTestAnswer, StorageView } from '@rahatback/contracts';
 import type { Actor } from '../../platform/http/actor.js';
-import { CurrentActor, IdParam, Roles } from '../../platform/http/decorators.js';
+import { CurrentActor, IdParam, Roles, TokenScope } from '../../platform/http/decorators.js';
 import { StoragesService } from './storages.service.js';
 
 @Controller('v1/storages')
@@ -10,12 +10,14 @@ export class StoragesController {
   constructor(private readonly storages: StoragesService) {}
 
   @Roles('owner', 'admin')
+  @TokenScope('setup:write')
   @Post()
   create(@CurrentActor() actor: Actor, @Body() dto: CreateStorageDto): Promise<StorageView> {
     return this.storages.create(actor, dto);
   }
 
   @Roles('owner', 'admin')
+  @TokenScope('setup:write')
   @Post('test')
   @HttpCode(200)
   testUnsaved(@CurrentActor() actor: Actor, @Body() dto: CreateStorageDto): Promise<StorageTestAnswer> {
@@ -33,18 +35,21 @@ export class StoragesController {
   }
 
   @Roles('owner', 'admin')
+  @TokenScope('setup:write')
   @Patch(':id')
   update(@CurrentActor() actor: Actor, @IdParam() id: string, @Body() dto: UpdateStorageDto): Promise<StorageView> {
     return this.storages.update(actor, id, dto);
   }
 
   @Roles('owner', 'admin')
+  @TokenScope('setup:write')
   @Delete(':id')
   @HttpCode(204)
   remove(@CurrentActor() actor: Actor, @IdParam() id: string): Promise<void> {
     return this.storages.remove(actor, id);
   }
 
+  @TokenScope('backups:run')
   @Post(':id/test')
   @HttpCode(200)
   testSaved(@CurrentActor() actor: Actor, @IdParam() id: string): Promise<StorageTestAnswer> {

@@ -2,7 +2,7 @@ import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import type { Page, VerificationView, VerifyAnswer } from '@rahatback/contracts';
 import { PageQueryDto, VerificationQueryDto, VerifyDto } from '@rahatback/contracts';
 import type { Actor } from '../../platform/http/actor.js';
-import { CurrentActor, IdParam } from '../../platform/http/decorators.js';
+import { CurrentActor, IdParam, TokenScope } from '../../platform/http/decorators.js';
 import { VerificationHistory } from './verification-history.service.js';
 import { VerificationStart } from './verification-start.service.js';
 
@@ -13,6 +13,7 @@ export class VerificationController {
     private readonly history: VerificationHistory,
   ) {}
 
+  @TokenScope('backups:run')
   @Post('backups/history/:id/verify')
   start(@CurrentActor() actor: Actor, @IdParam() id: string, @Body() dto: VerifyDto): Promise<VerifyAnswer> {
     return this.starting.byHand(actor, id, dto);
@@ -33,6 +34,7 @@ export class VerificationController {
     return this.history.get(actor, id);
   }
 
+  @TokenScope('backups:run')
   @Post('verifications/:id/cancel')
   @HttpCode(200)
   cancel(@CurrentActor() actor: Actor, @IdParam() id: string): Promise<VerificationView> {

@@ -9,7 +9,7 @@ import { AppConfig } from '../config/app-config.js';
 import { newId } from '../ids.js';
 import { ServerKeys } from '../keys/server-keys.js';
 import type { Actor } from './actor.js';
-import { ActorDirectory } from './actor.js';
+import { ActorDirectory, ApiTokenDirectory } from './actor.js';
 
 const AUDIENCE = 'rahatback-api';
 const TOKEN_TYPE = 'at+jwt'; // RFC 9068
@@ -47,6 +47,7 @@ export class AccessTokens {
     private readonly config: AppConfig,
     private readonly keys: ServerKeys,
     private readonly actors: ActorDirectory,
+    private readonly apiTokens: ApiTokenDirectory,
   ) {
     this.issuer = `rahatback:${keys.serverId}`;
     this.passport.use(
@@ -85,15 +86,27 @@ export class AccessTokens {
 
   /**
    * Checks signature, type, issuer, audience and time, then asks whether the log-in and the membership still stand.
-   * @throws AppError UNAUTHENTICATED
+   * API tokens are looked up.
+   * @throws AppError UNAUTHENTICATED, RATE_LIMITED
    */
   async authenticate(token: string | undefined, ip: string): Promise<AuthenticatedActor> {
     if (token === undefined) throw refused();
+    if (this.isApiToken(token)) return this.byApiToken(token, ip);
     const claims = await this.verify(token);
     const found = await this.actors.find({ userId: claims.sub, workspaceId: claims.ws, sessionId: claims.sid });
     if (!found) throw refused();
     const authenticatedAt = new Date(claims.auth_time * 1000);
     return { actor: { ...found, ip, authenticatedAt }, expiresAt: new Date(claims.exp * 1000) };
+  }
+
+  isApiToken(token: string): boolean {
+    return this.apiTokens.isApiToken(token);
+  }
+
+  private async byApiToken(token: string, ip: string): Promise<AuthenticatedActor> {
+    const found = await this.apiTokens.find(token);
+    if (found) return { actor: { ...found.actor, ip }, expiresAt: found.expiresAt };
+    throw new AppError('UNAUTHENTICATED', 'This API token is unknown, expired or revoked. Make another one in the console.');
   }
 
   private verify(token: string): Promise<Claims> {

@@ -9,8 +9,12 @@ import { RateLimitGuard } from './rate-limit.guard.js';
 import { RedisThrottlerStorage } from './redis-throttler-storage.js';
 import { RolesGuard } from './roles.guard.js';
 import { StepUpGuard } from './step-up.guard.js';
+import { TokenScopeGuard } from './token-scope.guard.js';
 
-/** Guards in their order: address limit, log-in, role, age of the log-in. `ActorDirectory` comes from the auth module. */
+/**
+ * Guards in their order: address limit, log-in, role, age of the log-in, scope of an API token. `ActorDirectory` and `ApiTokenDirectory` come
+ * from modules.
+ */
 @Global()
 @Module({
   imports: [
@@ -28,6 +32,7 @@ import { StepUpGuard } from './step-up.guard.js';
     { provide: APP_GUARD, useClass: JwtAuthGuard },
     { provide: APP_GUARD, useClass: RolesGuard },
     { provide: APP_GUARD, useClass: StepUpGuard },
+    { provide: APP_GUARD, useClass: TokenScopeGuard },
   ],
   exports: [AccessTokens],
 })

@@ -5,6 +5,8 @@ import type { Server, Socket } from 'socket.io';
 import { AppConfig } from '../config/app-config.js';
 import { toErrorBody } from '../errors/to-error-body.js';
 import { AccessTokens } from '../http/access-tokens.js';
+import { totpRequired } from '../http/jwt-auth.guard.js';
+import { assertMayRead } from '../http/token-scope.guard.js';
 import { sessionRoom, userRoom, workspaceRoom } from './live-events.js';
 import type { PersonSocketData } from './socket-hub.js';
 
@@ -33,15 +35,12 @@ export class PeopleGateway implements OnGatewayInit<Server> {
   }
 
   private async admit(socket: Socket): Promise<void> {
-    const { origin } = socket.handshake.headers;
-    if (origin === undefined || !this.config.allowedOrigins.includes(origin)) {
-      throw new AppError('ORIGIN_FORBIDDEN', 'This page may not listen. Open the console at its own address.');
-    }
-    const { token } = socket.handshake.auth as { token?: unknown };
-    const { actor, expiresAt } = await this.tokens.authenticate(
-      typeof token === 'string' ? token : undefined,
-      socket.handshake.address,
-    );
+    const { token: shown } = socket.handshake.auth as { token?: unknown };
+    const token = typeof shown === 'string' ? shown : undefined;
+    this.assertOrigin(socket.handshake.headers.origin, token);
+    const { actor, expiresAt } = await this.tokens.authenticate(token, socket.handshake.address);
+    if (actor.lacksTotp === true) throw totpRequired();
+    if (actor.apiToken) assertMayRead(actor.apiToken);
     const data: PersonSocketData & { expiresAt: number } = {
       userId: actor.userId,
       workspaceId: actor.workspaceId,
@@ -50,6 +49,14 @@ export class PeopleGateway implements OnGatewayInit<Server> {
     };
     Object.assign(socket.data as object, data);
     await socket.join([userRoom(actor.userId), workspaceRoom(actor.workspaceId), sessionRoom(actor.sessionId)]);
+  }
+
+  /** A page says where it is from. A program with an API token does not: no browser would send one on another site's behalf. */
+  private assertOrigin(origin: string | undefined, token: string | undefined): void {
+    if (origin === undefined && token !== undefined && this.tokens.isApiToken(token)) return;
+    if (origin === undefined || !this.config.allowedOrigins.includes(origin)) {
+      throw new AppError('ORIGIN_FORBIDDEN', 'This page may not listen. Open the console at its own address.');
+    }
   }
 
   /** A socket lives no longer than the token that opened it: the page comes back with a fresh one. */

@@ -2,7 +2,7 @@ import { startApi } from '../../testing/start-api.js';
 import type { Registered, RunningApi } from '../../testing/start-api.js';
 
 /** Tables that belong to no workspace. A new table is either below a policy or named here. */
-const SHARED_TABLES = ['migrations', 'server_state', 'used_parts'];
+const SHARED_TABLES = ['migrations', 'server_keys', 'server_state', 'used_parts'];
 
 describe('row-level security', () => {
   let api: RunningApi;

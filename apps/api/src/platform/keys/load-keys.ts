@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { AppError } from '@rahatback/contracts';
 import { z } from 'zod';
 import { newId } from '../ids.js';
+import { kekSlot, keyFile, KEYS_INDEX as INDEX } from './key-index.js';
+import { LiveKeyring } from './live-keyring.js';
 import type { ServerKeys, SigningKey } from './server-keys.js';
 
-const INDEX = 'keys.json';
 const PURPOSES = ['command', 'manifest', 'jwt', 'kek', 'refresh'] as const;
 type Purpose = (typeof PURPOSES)[number];
 
@@ -23,12 +24,10 @@ const indexSchema = z.object({
   manifest: slot,
   formerManifest: z.array(former).optional(),
   jwt: slot,
-  kek: slot,
+  kek: kekSlot,
   refresh: slot,
 });
 type Index = z.infer<typeof indexSchema>;
-
-const keyFile = (dir: string, keyId: string): string => join(dir, `${keyId}.key`);
 
 const makeKey = (purpose: Purpose): string => {
   if (purpose === 'kek' || purpose === 'refresh') return randomBytes(32).toString('base64');
@@ -79,15 +78,18 @@ export async function loadKeys(dir: string): Promise<ServerKeys> {
   const jwt = new Map<string, KeyObject>();
   for (const keyId of index.jwt.live) jwt.set(keyId, createPublicKey(await readPem(dir, keyId)));
   const previous = index.kek.live.find((keyId) => keyId !== index.kek.current);
+  const keyring = new LiveKeyring(dir, {
+    current: { kid: index.kek.current, key: await readSecret(dir, index.kek.current) },
+    ...(previous === undefined ? {} : { previous: { kid: previous, key: await readSecret(dir, previous) } }),
+  });
   return {
     serverId: index.serverId,
     commandKey: await readSigningKey(dir, index.command.current),
     manifestKey: await readSigningKey(dir, index.manifest.current),
     formerManifestKeys: index.formerManifest ?? [],
     jwt: { kid: index.jwt.current, privateKey: createPrivateKey(await readPem(dir, index.jwt.current)), publicKeys: jwt },
-    kek: {
-      current: { kid: index.kek.current, key: await readSecret(dir, index.kek.current) },
-      ...(previous === undefined ? {} : { previous: { kid: previous, key: await readSecret(dir, previous) } }),
+    get kek() {
+      return keyring.current();
     },
     refreshKey: await readSecret(dir, index.refresh.current),
   };

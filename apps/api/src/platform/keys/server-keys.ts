@@ -30,7 +30,7 @@ export abstract class ServerKeys {
   /** Former keys of the same purpose. They come from the keys folder, so whoever writes PostgreSQL cannot add one. */
   abstract readonly formerManifestKeys: readonly FormerKey[];
   abstract readonly jwt: JwtKeys;
-  /** Key-encryption keys: what `sealField` and `openField` of libs/crypto take. */
+  /** Key-encryption keys: what `sealField` and `openField` of libs/crypto take. Ask each time: a rotation changes them under a running process. */
   abstract readonly kek: Keyring;
   /** Makes a refresh token's successor out of its parent, so that a lost answer can be given again without keeping it in clear. */
   abstract readonly refreshKey: Buffer;

@@ -1,5 +1,5 @@
 import type { Connection, DatabaseType, PreflightFinding, RestoreSelection } from '@rahatback/contracts';
-import type { TableDigest } from '../dump/digest-collector.js';
+import type { DigestForm, TableDigest } from '../dump/digest-collector.js';
 import type { DatabaseTraits, DumpFacts } from '../dump/dump-facts.js';
 import type { AfterRows, RoutedPart } from '../dump/parallel-router.js';
 import type { SelectionPlan } from '../dump/selection-plan.js';
@@ -156,8 +156,8 @@ export interface DatabaseEngine {
   /** Why a dump that ended like this failed. */
   dumpFailure(exit: ToolExit, errorTail: string, access: DatabaseAccess): Error;
   restoreCommand(access: DatabaseAccess, tools: ClientTools): ToolCommand;
-  /** Null tools: the dump is only judged, nothing reads what comes out. */
-  restoreFeed(tools: ClientTools | null, plan?: SelectionPlan | null): RestoreFeed;
+  /** Null tools: the dump is only judged, nothing reads what comes out. `form`: of the digests, default `rows`. */
+  restoreFeed(tools: ClientTools | null, plan?: SelectionPlan | null, form?: DigestForm): RestoreFeed;
   parallelFeed(tools: ClientTools): ParallelFeed;
   /** A table's name as ParallelFeed gives it. */
   qualified(schema: string, table: string): string;
@@ -181,7 +181,7 @@ export interface DatabaseEngine {
   dropStaging(access: DatabaseAccess, staging: string): Promise<void>;
   /** What crashed restores left behind. */
   findStaging(access: DatabaseAccess): Promise<readonly StagingDatabase[]>;
-  /** Digests the same tables in `access.connection.database`, in the order of `expected`. */
+  /** Digests the same tables in `access.connection.database`, in the order of `expected`, each in the form that the expected one has. */
   digestDatabase(
     access: DatabaseAccess,
     expected: readonly TableDigest[],

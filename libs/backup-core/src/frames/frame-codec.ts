@@ -1,6 +1,7 @@
 import { AppError, type Compression } from '@rahatback/contracts';
 import { promisify } from 'node:util';
 import { constants, gunzip, gzip, zstdCompress, zstdDecompress, type ZlibOptions, type ZstdOptions } from 'node:zlib';
+import { freeBuffer, freeMemory } from '../free-buffer.js';
 
 export const ZSTD_LEVEL = 3;
 export const GZIP_LEVEL = 6;
@@ -57,8 +58,18 @@ export async function decodeFrame(frame: Buffer, compression: Compression, plain
   return plain;
 }
 
+/** Node makes another output buffer as soon as one is filled to its end. */
+const SPARE_BYTES = 64;
+
+/** Gives the memory of what `decodeFrame` answered back at once; nobody may hold a view of it. */
+export function freeFrame(plain: Buffer): void {
+  // Memory that Node's pool shares among small buffers has another size.
+  if (plain.buffer.byteLength === plain.length + SPARE_BYTES) freeMemory(plain.buffer);
+  else freeBuffer(plain);
+}
+
 async function decode(frame: Buffer, compression: Compression, plainLength: number): Promise<Buffer> {
-  const options = { chunkSize: Math.max(64, plainLength), maxOutputLength: Math.max(1, plainLength) };
+  const options = { chunkSize: plainLength + SPARE_BYTES, maxOutputLength: Math.max(1, plainLength) };
   switch (compression) {
     case 'none':
       return frame;

@@ -1,5 +1,7 @@
-import { once } from 'node:events';
 import type { RunningTool, ToolExit } from '../process/spawn-tool.js';
+
+/** What is collected for one write: a dump comes in many small pieces. */
+const BLOCK_BYTES = 256 * 1024;
 
 /** The tool ended while it was still being fed. */
 export class ToolEndedEarly extends Error {
@@ -9,10 +11,17 @@ export class ToolEndedEarly extends Error {
   }
 }
 
-/** Writes to a tool's stdin with its back-pressure. Once the tool has ended, `write` throws instead of waiting for ever. */
+/**
+ * Writes to a tool's stdin, in large blocks and with its back-pressure: one block is filled while the one before is written. What is given is copied,
+ * and may be used again at once. Once the tool has ended, `write` throws instead of waiting for ever.
+ */
 export class ToolFeeder {
   private ended: ToolExit | null = null;
   private readonly whenEnded: Promise<ToolExit>;
+  private block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  private spare = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  private filled = 0;
+  private writing: Promise<void> | null = null;
 
   constructor(private readonly tool: RunningTool) {
     this.whenEnded = tool.exit.then((exit) => (this.ended = exit));
@@ -20,19 +29,41 @@ export class ToolFeeder {
 
   /** @throws ToolEndedEarly */
   async write(bytes: Buffer): Promise<void> {
-    if (this.ended) throw new ToolEndedEarly(this.ended);
-    if (this.tool.stdin.destroyed) throw new ToolEndedEarly(await this.whenEnded);
-    if (this.tool.stdin.write(bytes)) return;
-    const waiting = new AbortController();
-    const drained = once(this.tool.stdin, 'drain', { signal: waiting.signal }).catch(() => undefined);
-    await Promise.race([drained, this.whenEnded]);
-    waiting.abort();
-    if (this.ended) throw new ToolEndedEarly(this.ended);
+    for (let from = 0; from < bytes.length;) {
+      const count = bytes.copy(this.block, this.filled, from);
+      from += count;
+      this.filled += count;
+      if (this.filled === BLOCK_BYTES) await this.flush();
+    }
   }
 
-  /** Closes stdin and waits for the end. */
+  /** Begins to write what was collected. @throws ToolEndedEarly */
+  async flush(): Promise<void> {
+    await this.writing;
+    if (this.ended) throw new ToolEndedEarly(this.ended);
+    if (this.tool.stdin.destroyed) throw new ToolEndedEarly(await this.whenEnded);
+    if (this.filled === 0) return;
+    this.writing = this.written(this.block.subarray(0, this.filled));
+    [this.block, this.spare, this.filled] = [this.spare, this.block, 0];
+  }
+
+  /** Writes the rest, closes stdin and waits for the end. */
   async finish(): Promise<ToolExit> {
+    try {
+      await this.flush();
+    } catch (error) {
+      if (error instanceof ToolEndedEarly) return error.exit;
+      throw error;
+    }
     this.tool.stdin.end();
     return this.whenEnded;
+  }
+
+  /** The block has left this program, or nobody will read it any more. */
+  private written(block: Buffer): Promise<void> {
+    return new Promise((resolve) => {
+      this.tool.stdin.write(block, () => resolve());
+      this.whenEnded.then(() => resolve()).catch(() => undefined);
+    });
   }
 }

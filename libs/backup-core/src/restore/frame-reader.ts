@@ -1,11 +1,12 @@
 import type { FrameLocation } from '../index/index-format.js';
-import { decodeFrame } from '../frames/frame-codec.js';
+import { decodeFrame, freeFrame } from '../frames/frame-codec.js';
+import { freeBuffer } from '../free-buffer.js';
 import { volumeObject } from '../volumes/object-context.js';
 import { atObject } from './at-object.js';
 import { linkAt, type OpenBackup, type OpenLink } from './open-backup.js';
 import type { VolumeReader } from './volume-reader.js';
 
-/** Decoded frames that are kept: neighbours in a dump often stand in one old frame. */
+/** Decoded frames that are kept: neighbours in a dump often stand in one old frame. More than whoever reads ahead still waits for. */
 const KEPT_FRAMES = 12;
 /** Volumes with an open request. */
 const OPEN_VOLUMES = 8;
@@ -15,7 +16,11 @@ export class FrameReader {
   private readonly frames = new Map<string, Promise<Buffer>>();
   private readonly volumes = new Map<string, VolumeReader>();
 
-  constructor(private readonly backup: OpenBackup) {}
+  /** @param lends gives the memory of frames back that are kept no more: nobody may hold a view of one */
+  constructor(
+    private readonly backup: OpenBackup,
+    private readonly lends: boolean,
+  ) {}
 
   /**
    * Reads the frame's stored bytes, then answers with its decoding under way (in libuv's threads), so that the caller can go on reading.
@@ -31,13 +36,19 @@ export class FrameReader {
     const link = linkAt(this.backup, frame.backup);
     const stored = await this.volumeOf(frame, link).read(frame.offset, frame.frameLength);
     const place = { backupId: link.manifest.backupId, object: volumeObject(frame.volume) };
-    const decoded = decodeFrame(stored, link.manifest.compression, frame.plainLength).catch((error: unknown) => {
-      throw atObject(error, place);
-    });
+    const decoded = decodeFrame(stored, link.manifest.compression, frame.plainLength).then(
+      (plain) => {
+        if (plain !== stored) freeBuffer(stored);
+        return plain;
+      },
+      (error: unknown) => {
+        throw atObject(error, place);
+      },
+    );
     // It is awaited later, and by nobody when an earlier frame fails.
     decoded.catch(() => undefined);
     touch(this.frames, key, decoded);
-    evictOldest(this.frames, KEPT_FRAMES);
+    evictOldest(this.frames, KEPT_FRAMES, (dropped) => this.free(dropped));
     return { decoded };
   }
 
@@ -45,6 +56,10 @@ export class FrameReader {
     for (const volume of this.volumes.values()) volume.close();
     this.volumes.clear();
     this.frames.clear();
+  }
+
+  private free(frame: Promise<Buffer>): void {
+    if (this.lends) frame.then(freeFrame, () => undefined);
   }
 
   private volumeOf({ backup, volume }: FrameLocation, link: OpenLink): VolumeReader {

@@ -96,6 +96,8 @@ class ParallelLoad {
     const feeder = new ToolFeeder(tool);
     await feeder.write(this.feed.prelude);
     if (withPreamble) await feeder.write(this.feed.preamble());
+    // Rows go past the feeder.
+    await feeder.flush();
     return { tool, feeder, hasCopy: false };
   }
 

@@ -11,6 +11,11 @@ import { linkAt, type OpenBackup } from './open-backup.js';
 /** Frames that are fetched and decoded ahead: 8 MiB or so. */
 const READ_AHEAD_RUNS = 8;
 
+export interface DumpReading {
+  /** A piece is good until the next one is asked for: its memory is used no longer. Default false: pieces may be kept. */
+  readonly lends?: boolean;
+}
+
 interface PendingRun {
   readonly run: IndexRun;
   readonly decoded: Promise<Buffer>;
@@ -50,8 +55,8 @@ async function* pendingRuns(backup: OpenBackup, frames: FrameReader): AsyncGener
  * before the end has come. A full backup is read as one stream per volume; what points into other backups is fetched by range.
  * @throws AppError DATA_CORRUPT, DATA_TRUNCATED and those of the source
  */
-export async function* dumpBytes(backup: OpenBackup): AsyncGenerator<Buffer> {
-  const frames = new FrameReader(backup);
+export async function* dumpBytes(backup: OpenBackup, { lends = false }: DumpReading = {}): AsyncGenerator<Buffer> {
+  const frames = new FrameReader(backup, lends);
   const whole = createHash('sha256');
   let bytes = 0;
   try {

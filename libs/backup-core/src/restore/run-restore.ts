@@ -10,7 +10,8 @@ import type { ClientTools, DatabaseAccess, DatabaseEngine, ProbeResult } from '.
 import type { ProcessRecord } from '../process/leftover.js';
 import { spawnTool, type RunningTool } from '../process/spawn-tool.js';
 import { Progress, type RunListener } from '../progress.js';
-import { assertEqual, compareTables } from './compare-tables.js';
+import { compareWithDump } from './compare-with-dump.js';
+import { assertEqual } from './compare-tables.js';
 import { ToolEndedEarly, ToolFeeder } from './feed-tool.js';
 import { midPoint } from './mid-point.js';
 import type { OpenBackup } from './open-backup.js';
@@ -101,8 +102,7 @@ async function restore(request: RestoreRequest): Promise<RestoreResult> {
     crashPoint('restore.loaded');
 
     progress.begin('digest');
-    const restored = await engine.digestDatabase(inStaging, digests, backup.facts, request.signal);
-    const tables = compareTables(digests, restored);
+    const tables = await compareWithDump({ ...request, access: inStaging, plan }, digests, progress);
     assertEqual(tables, await engine.differingSequences(inStaging, { ...backup.facts, ...facts }));
     crashPoint('restore.digested');
 
@@ -180,12 +180,13 @@ async function feed(
   progress: Progress,
 ): Promise<Omit<Loaded, 'logTail'>> {
   const { engine, backup, signal, plan } = request;
-  const restoreFeed = engine.restoreFeed(tools, plan);
+  const restoreFeed = engine.restoreFeed(tools, plan, 'text');
   const feeder = new ToolFeeder(tool);
   await feeder.write(restoreFeed.prelude);
   progress.startFlow();
   const passMid = midPoint();
-  for await (const bytes of dumpBytes(backup)) {
+  // The feeder copies what it is given; a selection keeps pieces for later.
+  for await (const bytes of dumpBytes(backup, { lends: plan === null })) {
     signal.throwIfAborted();
     for (const piece of restoreFeed.push(bytes)) await feeder.write(piece);
     progress.add(bytes.length);

@@ -6,6 +6,7 @@ import type { DumpFacts } from '../../dump/dump-facts.js';
 import { qualifiedName, quoteIdentifier } from '../../dump/copy-target.js';
 import { largeObjectRow } from '../../dump/large-objects.js';
 import { RowDigest } from '../../dump/row-digest.js';
+import { TextDigest } from '../../dump/text-digest.js';
 import type { DatabaseAccess } from '../database-engine.js';
 import { rowsOf, withClient } from './pg-client.js';
 import { DIGEST_SETTINGS } from './session-settings.js';
@@ -46,15 +47,15 @@ function copyStatement({ schema, table, columns }: TableDigest, { filters, encod
   return `COPY ${source} TO STDOUT${encoding === null ? '' : ` WITH (ENCODING '${encoding.replaceAll("'", "''")}')`}`;
 }
 
-async function digestTable(client: Client, expected: TableDigest, form: CopyForm, signal: AbortSignal): Promise<TableDigest> {
-  const digest = new RowDigest();
-  const stream = client.query(copyTo(copyStatement(expected, form)));
+async function digestTable(client: Client, expected: TableDigest, copy: CopyForm, signal: AbortSignal): Promise<TableDigest> {
+  const digest = expected.form === 'text' ? new TextDigest() : new RowDigest();
+  const stream = client.query(copyTo(copyStatement(expected, copy)));
   for await (const bytes of stream) {
     signal.throwIfAborted();
     digest.push(bytes as Buffer);
   }
-  const { schema, table, columns } = expected;
-  return { schema, table, columns, rows: digest.rows, digest: digest.digest() };
+  const { schema, table, columns, form } = expected;
+  return { schema, table, columns, form, rows: digest.rows, digest: digest.digest() };
 }
 
 /** SHA-256 of one object's content from `from` on; the beginning is already in `hash`. */
@@ -84,7 +85,8 @@ async function digestLargeObjects(client: Client, signal: AbortSignal): Promise<
       digest.add(largeObjectRow(oid, hash.digest('hex')));
       last = oid;
     }
-    if (rows.length < LARGE_OBJECT_BATCH) return { ...LARGE_OBJECTS, columns: [], rows: digest.rows, digest: digest.digest() };
+    if (rows.length < LARGE_OBJECT_BATCH)
+      return { ...LARGE_OBJECTS, columns: [], form: 'rows', rows: digest.rows, digest: digest.digest() };
   }
 }
 

@@ -1,7 +1,7 @@
 import { AppError, type RestoreSelection } from '@rahatback/contracts';
 import { randomBytes } from 'node:crypto';
 import { qualifiedName } from '../../dump/copy-target.js';
-import { DigestCollector, LARGE_OBJECTS } from '../../dump/digest-collector.js';
+import { DigestCollector, LARGE_OBJECTS, type DigestForm } from '../../dump/digest-collector.js';
 import type { DumpFacts, TableFacts } from '../../dump/dump-facts.js';
 import { DumpFormError, DumpScanner } from '../../dump/dump-scanner.js';
 import { FactsCollector } from '../../dump/facts-collector.js';
@@ -45,13 +45,18 @@ const preludeFor = (tools: ClientTools | null): Buffer =>
 /**
  * What psql gets: SQL and table data only, behind a `\restrict` whose key nobody else knows.
  * @param plan leaves out what a selection does not need; null lets everything through
+ * @param form of the digests
  */
-export function restoreFeed(tools: ClientTools | null, plan: SelectionPlan | null = null): RestoreFeed {
+export function restoreFeed(
+  tools: ClientTools | null,
+  plan: SelectionPlan | null = null,
+  form: DigestForm = 'rows',
+): RestoreFeed {
   const filter = new RestoreFilter();
   const selection = plan && new SelectionFilter(filter, plan);
   const wants = ({ schema, table }: Pick<TableFacts, 'schema' | 'table'>): boolean =>
     plan === null || plan.tables.has(qualifiedName(schema, table)) || (plan.largeObjects && table === LARGE_OBJECTS.table);
-  const digests = new DigestCollector(wants);
+  const digests = new DigestCollector(wants, form);
   const facts = new FactsCollector();
   const scanner = new DumpScanner([filter, ...(selection ? [selection] : []), digests, facts]);
   const safe = <T>(work: () => T): T => judged('DATA_CORRUPT', 'Do not restore this backup; use another.', work);

@@ -21,6 +21,8 @@ export const DIGEST_SETTINGS: Readonly<Record<string, string>> = {
   search_path: '',
   row_security: 'off',
   statement_timeout: '0',
+  // Rows come in the order in which they lie, from the first on.
+  synchronize_seqscans: 'off',
 };
 
 /** For psql: values are read as they were written; the rest of a dump says itself how it is to be read. */

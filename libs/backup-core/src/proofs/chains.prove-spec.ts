@@ -66,8 +66,8 @@ describe('a chain of 30 links', () => {
         `chains: ${chain.points.length} links, ${restoredEqual} restored equal; ${report.destroyed} objects destroyed, ${report.named} named, ${report.whole} of ${report.independent} independent points still whole; next backup a full in ${report.fullInstead}\n`,
       );
       expect(wrong).toEqual([]);
-      // Links that point into no other would prove nothing about chains.
-      expect(report.dependent).toBeGreaterThan(2 * damages.length);
+      // Links that point into no other would prove nothing about chains: then each object would have its own point alone.
+      expect(report.dependent).toBeGreaterThan(1.25 * damages.length);
       expect(report).toMatchObject({ destroyed: damages.length, named: damages.length });
       expect([report.whole, report.refused]).toEqual([report.independent, report.dependent]);
       expect(report.fullInstead).toBe(damages.length);

@@ -7,7 +7,7 @@ export interface ObjectStat {
   readonly modifiedAt: Date;
   /** The store's own tag without quotes, where it has one. */
   readonly etag?: string;
-  /** Opaque; another one as soon as the object was written anew. From `stat` and `completeUpload`, where the store has anything to make it of. */
+  /** Opaque; another one as soon as the object was written anew. From `stat`, `list` and `completeUpload`, where the store has anything to make it of. */
   readonly stamp?: string;
 }
 

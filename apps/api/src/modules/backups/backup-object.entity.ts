@@ -12,4 +12,6 @@ export class BackupObjectRow {
   @Column('text') state: 'open' | 'stored';
   @Column('bigint', { name: 'size_bytes', nullable: true, transformer: bigintAsNumber }) sizeBytes: number | null;
   @Column('text', { nullable: true }) sha256: string | null;
+  /** The storage's own, from when the bytes were last known to be those of `sha256`. */
+  @Column('text', { nullable: true }) stamp: string | null;
 }

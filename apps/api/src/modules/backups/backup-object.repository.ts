@@ -36,14 +36,20 @@ export const keepUpload = async (
 export const keepStored = async (
   tx: Tx,
   ref: AttemptRef & { workspaceId: string },
-  stored: { readonly object: string; readonly sizeBytes: number; readonly sha256: string },
+  stored: { readonly object: string; readonly sizeBytes: number; readonly sha256: string; readonly stamp?: string },
 ): Promise<void> => {
   await tx.query(
-    `INSERT INTO backup_objects (backup_id, fence, object, workspace_id, state, size_bytes, sha256)
-     VALUES ($1, $2, $3, $4, 'stored', $5, $6)
-     ON CONFLICT (backup_id, fence, object) DO UPDATE SET state = 'stored', size_bytes = excluded.size_bytes, sha256 = excluded.sha256`,
-    [ref.backupId, ref.fence, stored.object, ref.workspaceId, stored.sizeBytes, stored.sha256],
+    `INSERT INTO backup_objects (backup_id, fence, object, workspace_id, state, size_bytes, sha256, stamp)
+     VALUES ($1, $2, $3, $4, 'stored', $5, $6, $7)
+     ON CONFLICT (backup_id, fence, object)
+     DO UPDATE SET state = 'stored', size_bytes = excluded.size_bytes, sha256 = excluded.sha256, stamp = excluded.stamp`,
+    [ref.backupId, ref.fence, stored.object, ref.workspaceId, stored.sizeBytes, stored.sha256, stored.stamp ?? null],
   );
+};
+
+/** The bytes were read and are those that were stored. */
+export const keepStamp = async (tx: Tx, ref: AttemptRef, object: string, stamp: string): Promise<void> => {
+  await tx.update(BackupObjectRow, { backupId: ref.backupId, fence: ref.fence, object, state: 'stored' }, { stamp });
 };
 
 export const forgetOpenObjects = async (tx: Tx, ref: AttemptRef): Promise<void> => {

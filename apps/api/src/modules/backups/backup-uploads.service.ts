@@ -104,7 +104,7 @@ export class BackupUploads {
       (cause: unknown) => ({ stamp: undefined, error: { cause } }),
     );
     crashPoint('api.upload.after_complete');
-    const stored = error === null ? { object, sizeBytes, sha256 } : null;
+    const stored = error === null ? { object, sizeBytes, sha256, ...(stamp === undefined ? {} : { stamp }) } : null;
     if (await this.recordStored(agent, message, target, stored)) {
       if (error !== null) throw error.cause;
       return stamp === undefined ? CONFIRMED : { ...CONFIRMED, stamp };
@@ -135,7 +135,7 @@ export class BackupUploads {
     agent: AgentSession,
     message: unknown,
     place: Place,
-    stored: { readonly object: string; readonly sizeBytes: number; readonly sha256: string } | null,
+    stored: Parameters<typeof keepStored>[2] | null,
   ): Promise<boolean> {
     return this.database.inWorkspace(agent.workspaceId, async (tx) => {
       const work = await this.guard.find(tx, agent, reportOf(message), true);

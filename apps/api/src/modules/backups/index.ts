@@ -17,6 +17,6 @@ export { failureOf, fieldsOf, progressOf, reportOf, textOf, uuidOf, wordsOf, typ
 export { OneAtATime, Throttle } from './one-at-a-time.js';
 export { BackupAttemptRow } from './backup-attempt.entity.js';
 export { BackupObjectRow } from './backup-object.entity.js';
-export { attemptPrefix, objectsOf } from './backup-object.repository.js';
+export { attemptPrefix, keepStamp, objectsOf } from './backup-object.repository.js';
 export { originOf } from './backup-chain.js';
 export { sha256Hex } from './manifest-acceptance.js';

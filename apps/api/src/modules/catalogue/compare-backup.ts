@@ -10,6 +10,8 @@ export interface ExpectedObject {
   readonly sizeBytes: number | null;
   /** hex */
   readonly sha256: string | null;
+  /** The storage's own, from when the bytes were known to be those; null: nobody has kept one. */
+  readonly stamp: string | null;
 }
 
 export interface BackupToCompare {
@@ -18,8 +20,10 @@ export interface BackupToCompare {
   readonly prefix: string;
   readonly expected: readonly ExpectedObject[];
   readonly listed: ReadonlyMap<string, ObjectStat>;
-  /** Also read volumes, and indexes of any size. */
+  /** Also read volumes, and indexes of any size, that the storage has not stamped anew. */
   readonly deep: boolean;
+  /** Told of an object that was read, is as it was stored, and has another stamp now. */
+  readonly onRestamped: (object: string, stamp: string) => void;
 }
 
 export interface Finding {
@@ -49,19 +53,29 @@ const altered = (object: string, how: string, needsDeep = false): Finding => ({
 
 const isVolume = (object: string): boolean => object.startsWith('data-');
 
+/** The storage says itself that it was written since it was known to be what was stored. */
+const isTouched = ({ stamp: known }: ExpectedObject, { stamp }: ObjectStat): boolean =>
+  known !== null && stamp !== undefined && stamp !== known;
+
+const isSmall = ({ object }: ExpectedObject, { sizeBytes }: ObjectStat): boolean => !isVolume(object) && sizeBytes <= SMALL_BYTES;
+
+/** SHA-256 (hex) of what is stored now; null: it is gone. */
+async function storedSha256({ backend, prefix }: BackupToCompare, object: string, inMemory: boolean): Promise<string | null> {
+  if (!inMemory) return sha256Of(backend, prefix + object);
+  const bytes = await readWhole(backend, prefix + object);
+  return bytes && sha256Hex(bytes);
+}
+
 /** Whether an object's bytes are those that were stored. Null: they are. */
-async function contentFinding(
-  { backend, prefix, deep }: BackupToCompare,
-  { object, sha256 }: ExpectedObject,
-  sizeBytes: number,
-): Promise<Finding | null> {
-  const isSmall = !isVolume(object) && sizeBytes <= SMALL_BYTES;
-  if (sha256 === null || !(deep || isSmall)) return null;
-  const key = prefix + object;
-  const bytes = isSmall ? await readWhole(backend, key) : null;
-  const found = isSmall ? bytes && sha256Hex(bytes) : await sha256Of(backend, key);
+async function contentFinding(compared: BackupToCompare, wanted: ExpectedObject, stat: ObjectStat): Promise<Finding | null> {
+  const { object, sha256, stamp: known } = wanted;
+  const isShallow = isSmall(wanted, stat) || isTouched(wanted, stat);
+  if (sha256 === null || !(compared.deep || isShallow)) return null;
+  const found = await storedSha256(compared, object, isSmall(wanted, stat));
   if (found === null) return missing(object);
-  return found === sha256 ? null : altered(object, 'has other bytes than were stored', !isSmall);
+  if (found !== sha256) return altered(object, 'has other bytes than were stored', !isShallow);
+  if (stat.stamp !== undefined && stat.stamp !== known) compared.onRestamped(object, stat.stamp);
+  return null;
 }
 
 async function findingOf(compared: BackupToCompare, wanted: ExpectedObject): Promise<Finding | null> {
@@ -73,7 +87,7 @@ async function findingOf(compared: BackupToCompare, wanted: ExpectedObject): Pro
     return altered(object, `has ${stat.sizeBytes} bytes and should have ${sizeBytes}`);
   }
   if (object === MANIFEST_OBJECT && stat.sizeBytes > MANIFEST_MAX_BYTES) return altered(object, 'is too large to be a manifest');
-  return contentFinding(compared, wanted, stat.sizeBytes);
+  return contentFinding(compared, wanted, stat);
 }
 
 /** What is wrong with a backup's own objects, at most one finding an object. Reads one volume at a time. @throws what the storage says */

@@ -5,7 +5,7 @@ import type { ObjectStat, StorageBackend } from '@rahatback/storage';
 import { Database } from '../../platform/database/database.js';
 import type { Actor } from '../../platform/http/actor.js';
 import { AuditTrail } from '../audit/index.js';
-import { attemptPrefix, objectsOf, originOf, type BackupRow } from '../backups/index.js';
+import { attemptPrefix, keepStamp, objectsOf, originOf, type BackupRow } from '../backups/index.js';
 import { compareBackup, damageAfter, type ExpectedObject } from './compare-backup.js';
 import { DifferenceReport } from './difference-report.js';
 import { setDamage, standingsOf, successfulAfter, workspaceFolders, type AttemptStanding } from './reconcile.repository.js';
@@ -24,6 +24,7 @@ interface Run extends ReconcileRequest {
   readonly report: DifferenceReport;
   /** Kept until the whole storage is read: a listing that breaks changes nothing. */
   readonly damages: Map<string, string | null>;
+  readonly stamps: { readonly backupId: string; readonly fence: number; readonly object: string; readonly stamp: string }[];
 }
 
 type Objects = ReadonlyMap<string, ObjectStat>;
@@ -63,7 +64,7 @@ export class CatalogueReconcile {
     this.busy.add(storageId);
     try {
       const { backend } = await this.storages.open(workspaceId, storageId);
-      const run: Run = { ...request, backend, report: new DifferenceReport(), damages: new Map() };
+      const run: Run = { ...request, backend, report: new DifferenceReport(), damages: new Map(), stamps: [] };
       await this.merge(run);
       return await this.settle(run);
     } finally {
@@ -122,9 +123,11 @@ export class CatalogueReconcile {
     const prefix = attemptPrefix({ ...ids, fence: row.fence });
     const listed = attempts.get(row.fence) ?? NOTHING;
     const rows = await this.database.inWorkspace(run.workspaceId, (tx) => objectsOf(tx, { backupId: row.id, fence: row.fence }));
-    const manifest: ExpectedObject = { object: MANIFEST_OBJECT, sizeBytes: null, sha256: row.manifestSha256 };
+    const manifest: ExpectedObject = { object: MANIFEST_OBJECT, sizeBytes: null, sha256: row.manifestSha256, stamp: null };
     const expected = [...rows.filter(({ state }) => state === 'stored'), manifest];
-    const findings = await compareBackup({ backend: run.backend, prefix, expected, listed, deep: run.deep });
+    const onRestamped = (object: string, stamp: string): unknown =>
+      run.stamps.push({ backupId: row.id, fence: row.fence, object, stamp });
+    const findings = await compareBackup({ backend: run.backend, prefix, expected, listed, deep: run.deep, onRestamped });
     const standings = await this.standings(run, row.id);
     // Deleted while it was looked at: then what is missing is missing rightly.
     if (standings.get(row.fence) !== 'kept') return;
@@ -167,10 +170,11 @@ export class CatalogueReconcile {
     return this.database.inWorkspace(workspaceId, (tx) => standingsOf(tx, backupId));
   }
 
-  private async settle({ workspaceId, storageId, actor, deep, report, damages }: Run): Promise<ReconcileAnswer> {
+  private async settle({ workspaceId, storageId, actor, deep, report, damages, stamps }: Run): Promise<ReconcileAnswer> {
     await this.database.inWorkspace(workspaceId, async (tx) => {
       let changed = 0;
       for (const [backupId, damage] of damages) if (await setDamage(tx, backupId, damage)) changed += 1;
+      for (const { object, stamp, ...ref } of stamps) await keepStamp(tx, ref, object, stamp);
       const detail = { ...report.counts, deep, damageChanged: changed };
       await this.audit.record(tx, {
         workspaceId,

@@ -1,6 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileStamp } from '../../file-stamp.js';
 import type { ObjectStat } from '../storage-backend.js';
 import { errnoOf } from './local-errors.js';
 
@@ -26,7 +27,7 @@ export async function* listObjects(folder: string, prefix: string, keyBase = '')
         if (errnoOf(error) === 'ENOENT') return undefined;
         throw error;
       });
-      if (stats) yield { key, sizeBytes: stats.size, modifiedAt: stats.mtime };
+      if (stats) yield { key, sizeBytes: stats.size, modifiedAt: stats.mtime, stamp: fileStamp(stats) };
     }
   }
 }

@@ -143,7 +143,7 @@ export class S3Backend implements StorageBackend {
           sizeBytes: object.Size,
           modifiedAt: object.LastModified ?? new Date(0),
         };
-        yield etag ? { ...stat, etag } : stat;
+        yield etag ? { ...stat, etag, stamp: etag } : stat;
       }
       token = nextMarker(page.IsTruncated, page.NextContinuationToken);
     } while (token !== undefined);

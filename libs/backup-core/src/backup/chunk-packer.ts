@@ -2,14 +2,14 @@ import type { Compression } from '@rahatback/contracts';
 import { hash } from 'node:crypto';
 import { crashPoint } from '../crash-point.js';
 import { addChunk, FRAME_TARGET_BYTES, framePlain, newFrame, type OpenFrame } from '../frames/frame-builder.js';
-import { encodeFrame } from '../frames/frame-codec.js';
+import { FrameEncoder, type EncodedFrame } from '../frames/frame-encoder.js';
 import type { ChunkTable } from '../index/chunk-table.js';
 import type { FrameLocation, IndexChunk } from '../index/index-format.js';
 import type { IndexWriter } from '../index/index-writer.js';
 import type { VolumeWriter } from '../volumes/volume-writer.js';
 
-/** Frames being compressed at once: keeps libuv's four threads busy; 16 MiB at most. */
-const FRAMES_IN_FLIGHT = 8;
+/** Frames under way for each that is being compressed: the next ones are ready when it is. */
+const FRAMES_PER_CONTEXT = 2;
 /** Index entries that may wait for the open frame before it is closed early. */
 const MAX_WAITING_RUNS = 4096;
 
@@ -32,7 +32,7 @@ interface WaitingRun {
 interface FrameInFlight {
   readonly frame: OwnFrame;
   readonly plainLength: number;
-  readonly encoded: Promise<Buffer>;
+  readonly encoded: Promise<EncodedFrame>;
 }
 
 /**
@@ -45,13 +45,16 @@ export class ChunkPacker {
   private readonly inFlight: FrameInFlight[] = [];
   private readonly waiting: WaitingRun[] = [];
   private newCount = 0;
+  private readonly encoder: FrameEncoder;
 
   constructor(
     private readonly volumes: VolumeWriter,
     private readonly index: IndexWriter,
-    private readonly compression: Compression,
+    compression: Compression,
     private readonly base: ChunkTable | null,
-  ) {}
+  ) {
+    this.encoder = new FrameEncoder(compression);
+  }
 
   /** Chunks that were in no base. */
   get newChunks(): number {
@@ -85,6 +88,11 @@ export class ChunkPacker {
     await this.flushIndex();
   }
 
+  /** Gives the memory of compression back; nothing is added after it. */
+  close(): void {
+    this.encoder.close();
+  }
+
   private wait(frame: PlacedFrame, chunk: IndexChunk): void {
     const last = this.waiting.at(-1);
     if (last && (last.frame === frame || samePlace(last.frame.place, frame.place))) last.chunks.push(chunk);
@@ -95,20 +103,22 @@ export class ChunkPacker {
     const frame = this.current;
     if (frame.open.plainLength === 0) return this.flushIndex();
     this.current = { open: newFrame(), place: null, startOffset: this.offset };
-    const encoded = encodeFrame(framePlain(frame.open), this.compression);
+    const encoded = this.encoder.encode(framePlain(frame.open));
     // It is awaited later, and by nobody when an earlier frame fails.
     encoded.catch(() => undefined);
     this.inFlight.push({ frame, plainLength: frame.open.plainLength, encoded });
     frame.open.chunks.length = 0;
-    while (this.inFlight.length >= FRAMES_IN_FLIGHT) await this.writeFirst();
+    while (this.inFlight.length >= this.encoder.concurrency * FRAMES_PER_CONTEXT) await this.writeFirst();
   }
 
   private async writeFirst(): Promise<void> {
     const first = this.inFlight.shift();
     if (!first) return;
     const encoded = await first.encoded;
-    const { volume, offset } = await this.volumes.append(encoded);
-    first.frame.place = { backup: 0, volume, offset, frameLength: encoded.length, plainLength: first.plainLength };
+    const frameLength = encoded.bytes.length;
+    const { volume, offset } = await this.volumes.append(encoded.bytes);
+    encoded.release();
+    first.frame.place = { backup: 0, volume, offset, frameLength, plainLength: first.plainLength };
     crashPoint('backup.dump.mid');
     await this.flushIndex();
   }

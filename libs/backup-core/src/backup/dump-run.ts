@@ -6,6 +6,7 @@ import { Chunker } from '../chunker/fastcdc.js';
 import { crashPoint } from '../crash-point.js';
 import type { DatabaseTraits, DumpFacts } from '../dump/dump-facts.js';
 import type { ClientTools, DatabaseAccess } from '../engine/database-engine.js';
+import { freeBuffer } from '../free-buffer.js';
 import { spawnTool, type RunningTool, type ToolExit } from '../process/spawn-tool.js';
 import type { Progress } from '../progress.js';
 import type { BackupRequest } from './backup-request.js';
@@ -75,6 +76,7 @@ async function consume(tool: RunningTool, request: BackupRequest, packer: ChunkP
       chunker.releaseBefore(packer.neededFrom);
     }
     progress.add(bytes.length);
+    freeBuffer(bytes);
     request.signal.throwIfAborted();
   }
   crashPoint('backup.dump.end');

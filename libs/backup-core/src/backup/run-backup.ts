@@ -63,7 +63,7 @@ async function backUp(request: BackupRequest, access: DatabaseAccess): Promise<B
   progress.begin('dump', tool);
   const index = new IndexWriter(sink, dek, context, base?.links ?? []);
   const packer = new ChunkPacker(volumes, index, request.compression, base?.chunks ?? null);
-  const dump = await runDump({ request, access, tools, source: probe.traits }, packer, progress);
+  const dump = await runDump({ request, access, tools, source: probe.traits }, packer, progress).finally(() => packer.close());
   const records = await volumes.complete();
 
   progress.begin('index');

@@ -1,4 +1,4 @@
-import { GEAR } from './gear-table.js';
+import { firstCut, GEAR_WINDOW, mayCut, SCAN_BYTES } from './gear-scan.js';
 
 export interface ChunkSizes {
   readonly minBytes: number;
@@ -14,7 +14,7 @@ export const CHUNKER_NAME = 'fastcdc-2016/md5-gear-32/65536-262144-1048576';
 
 /** Bits that must be zero at a cut: two more than the average asks below it, two fewer above (normalised chunking, level 2). */
 const NORMALISATION = 2;
-const SLAB_CHUNKS = 8;
+const SLAB_CHUNKS = 4;
 
 interface RetiredSlab {
   readonly slab: Buffer;
@@ -43,7 +43,7 @@ export class Chunker {
   private start = 0;
   private scanned = 0;
   private filled = 0;
-  private hash = 0;
+  private isEnding = false;
 
   constructor(sizes: ChunkSizes = CHUNK_SIZES) {
     const bits = Math.log2(sizes.averageBytes);
@@ -67,8 +67,10 @@ export class Chunker {
     }
   }
 
-  /** The last chunk, if any bytes are left. */
+  /** The last chunks, if any bytes are left. Nothing is pushed after it. */
   *end(): Generator<Buffer> {
+    this.isEnding = true;
+    for (let end = this.findCut(); end > 0; end = this.findCut()) yield this.take(end);
     if (this.filled > this.start) yield this.take(this.filled);
   }
 
@@ -81,7 +83,6 @@ export class Chunker {
     const chunk = this.slab.subarray(this.start, end);
     this.start = end;
     this.scanned = end;
-    this.hash = 0;
     return chunk;
   }
 
@@ -105,23 +106,35 @@ export class Chunker {
 
   /** End of the current chunk, or 0 while its bytes have not all come. */
   private findCut(): number {
-    const { slab, start, filled, smallShift, largeShift } = this;
-    const max = start + this.sizes.maxBytes;
-    const smallEnd = Math.min(start + this.sizes.averageBytes, filled);
-    const largeEnd = Math.min(max, filled);
-    let hash = this.hash;
-    let at = Math.max(this.scanned, start + this.sizes.minBytes);
-    for (; at < smallEnd; at += 1) {
-      hash = ((hash << 1) + (GEAR[slab[at] as number] as number)) | 0;
-      if (hash >>> smallShift === 0) return at + 1;
+    const { start, sizes } = this;
+    const small = this.search(start + sizes.averageBytes, this.smallShift);
+    if (small > 0 || this.scanned < start + sizes.averageBytes) return small;
+    const max = start + sizes.maxBytes;
+    const large = this.search(max, this.largeShift);
+    return large === 0 && this.filled >= max ? max : large;
+  }
+
+  /**
+   * End of the first cut from `scanned` up to `end`, or 0; `scanned` moves on. Bytes that do not fill a block of SCAN_BYTES wait for more, unless
+   * they are the last before `end` or of the stream.
+   */
+  private search(end: number, shift: number): number {
+    const { slab } = this;
+    const first = this.start + this.sizes.minBytes;
+    const to = Math.min(end, this.filled);
+    const isWhole = to === end || this.isEnding;
+    let at = Math.max(this.scanned, first);
+    while (at < to) {
+      const block = at - first < GEAR_WINDOW ? GEAR_WINDOW : SCAN_BYTES;
+      if (to - at < block && !isWhole) break;
+      const blockEnd = Math.min(at + block, to);
+      if (blockEnd - at < SCAN_BYTES || mayCut(slab, at, shift)) {
+        const cut = firstCut(slab, Math.max(first, at - GEAR_WINDOW), [at, blockEnd], shift);
+        if (cut > 0) return cut;
+      }
+      at = blockEnd;
     }
-    for (; at < largeEnd; at += 1) {
-      hash = ((hash << 1) + (GEAR[slab[at] as number] as number)) | 0;
-      if (hash >>> largeShift === 0) return at + 1;
-    }
-    if (filled >= max) return max;
-    this.hash = hash;
-    this.scanned = Math.min(at, filled);
+    this.scanned = Math.min(at, this.filled);
     return 0;
   }
 }

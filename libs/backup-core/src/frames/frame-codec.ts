@@ -3,7 +3,8 @@ import { promisify } from 'node:util';
 import { constants, gunzip, gzip, zstdCompress, zstdDecompress, type ZlibOptions, type ZstdOptions } from 'node:zlib';
 import { freeBuffer, freeMemory } from '../free-buffer.js';
 
-export const ZSTD_LEVEL = 3;
+/** Two thirds of level 3's processor time for 3 % more bytes (docs/BENCHMARKS.md). */
+export const ZSTD_LEVEL = 2;
 export const GZIP_LEVEL = 6;
 
 const zstdAsync = promisify<Buffer, ZstdOptions, Buffer>(zstdCompress);
@@ -22,7 +23,7 @@ const zstdOptions = (plainBytes: number): ZstdOptions & { readonly pledgedSrcSiz
 });
 
 /**
- * One frame: a zstd frame (level 3, with checksum and content size), a gzip member (level 6), or the bytes themselves. Runs in libuv's worker
+ * One frame: a zstd frame (level 2, with checksum and content size), a gzip member (level 6), or the bytes themselves. Runs in libuv's worker
  * threads, so several calls go in parallel (docs/adr/0001). The result's bytes may differ between versions of Node: never hash them.
  */
 export async function encodeFrame(plain: Buffer, compression: Compression): Promise<Buffer> {

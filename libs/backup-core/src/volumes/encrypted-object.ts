@@ -2,6 +2,7 @@ import { AppError } from '@rahatback/contracts';
 import { ciphertextSize, SegmentEncryptor, segmentCount } from '@rahatback/crypto';
 import type { ObjectSink } from '@rahatback/storage/agent';
 import { createHash } from 'node:crypto';
+import { freeBuffer } from '../free-buffer.js';
 
 /** What the manifest says of one stored object. `sha256`: of the stored bytes, hex. */
 export interface ObjectRecord {
@@ -66,6 +67,7 @@ export class EncryptedObject {
       this.hash.update(bytes);
       this.storedCount += bytes.length;
       await this.sink.write(bytes);
+      freeBuffer(bytes);
     }
   }
 }

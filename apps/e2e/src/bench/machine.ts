@@ -8,10 +8,15 @@ export const loadNow = (): string =>
     .map((value) => value.toFixed(1))
     .join(' ');
 
-/** What the figures depend on: machine, load and versions. */
-export async function sayMachine(rivals: Rivals): Promise<void> {
+/** When, on what and how busy. */
+export function sayLoad(): void {
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
   sayLine(`${new Date().toISOString()}  ${cpus().length} cores (${cpus()[0]?.model ?? '?'}), ${memory}, load ${loadNow()}`);
+}
+
+/** What the figures depend on: machine, load and versions. */
+export async function sayMachine(rivals: Rivals): Promise<void> {
+  sayLoad();
   const commands = [
     'pg_dump --version',
     'restic version',

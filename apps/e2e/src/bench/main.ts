@@ -1,6 +1,7 @@
 import { sayLine } from '../demo/watch.js';
 import { tempDir } from '@rahatback/testing';
 import type { Cleanup } from './bench-world.js';
+import { benchApi } from './api.js';
 import { benchIncremental } from './incremental.js';
 import { loadNow } from './machine.js';
 import { benchMemory } from './memory.js';
@@ -33,6 +34,7 @@ function interrupted(): void {
 function bench(options: BenchOptions, home: string): Promise<object> {
   if (options.subject === 'incremental') return benchIncremental(options, home, cleanups);
   if (options.subject === 'restore') return benchRestore(options, home, cleanups);
+  if (options.subject === 'api') return benchApi(options, cleanups);
   if (options.memoryGb === null) return benchPipeline(options, home, cleanups);
   return benchMemory(options.memoryGb, options, cleanups, home);
 }

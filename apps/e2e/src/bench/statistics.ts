@@ -7,6 +7,14 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
+/** The smallest value that at least `share` (0 to 1) of the values do not exceed. @throws Error when there is no value */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((left, right) => left - right);
+  const found = sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
+  if (found === undefined) throw new Error('There is no percentile of no values');
+  return found;
+}
+
 /** The same things in another order each round, so that no one always runs first or after the same other. */
 export function rotated<T>(things: readonly T[], round: number): T[] {
   const by = round % Math.max(1, things.length);

@@ -56,6 +56,8 @@ export interface FaultWorld extends World {
 
 const STORAGE_DISK_MB = 256;
 const POSTGRES_DISK_MB = 320;
+/** What was committed is there after a kill, as in production; only a power cut could take it. */
+const KEEPS_COMMITS = { synchronous_commit: 'on', full_page_writes: 'on' };
 /** Short enough to see an address expire. */
 const UPLOAD_URL_SECONDS = 10;
 
@@ -85,7 +87,7 @@ async function startLinkedWorld(home: string, disks: Disks, late: Late): Promise
     apis: 2,
     workers: 2,
     home: join(home, 'server'),
-    ...(disks.postgres ? { postgres: { home: join(disks.postgres.path) } } : {}),
+    postgres: { settings: KEEPS_COMMITS, ...(disks.postgres ? { home: disks.postgres.path } : {}) },
     env: { PUBLIC_URL: url, UPLOAD_URL_SECONDS: String(UPLOAD_URL_SECONDS) },
     through: async (server, port) => {
       own[server] = await startTcpFaultProxy(port);

@@ -1,4 +1,5 @@
 import type { BackupDetailView, BackupView, JobView, Page, RunAnswer } from '@rahatback/contracts';
+import { setTimeout as delay } from 'node:timers/promises';
 import { waitFor } from '@rahatback/testing';
 import { Client } from 'pg';
 import type { FaultWorld } from './fault-world.js';
@@ -69,4 +70,37 @@ export async function holdDumps({ customer, customerDatabase }: FaultWorld): Pro
       isHeld = false;
     },
   };
+}
+
+/** `count` jobs to the server's own disk. */
+export async function jobsTo(world: FaultWorld, count: number): Promise<JobView[]> {
+  const jobs: JobView[] = [];
+  for (let index = 0; index < count; index += 1) jobs.push(await jobTo(world, 'local'));
+  return jobs;
+}
+
+export interface TimedAnswer {
+  /** 0: no answer came. */
+  readonly status: number;
+  readonly body: unknown;
+  readonly tookMs: number;
+}
+
+/** The same request again and again, one after the other: `times` (1), or until a moment of performance.now(). */
+export async function askMany(
+  { person }: FaultWorld,
+  method: 'GET' | 'POST',
+  path: string,
+  pace: { readonly times?: number; readonly untilMs?: number; readonly everyMs?: number },
+): Promise<TimedAnswer[]> {
+  const answers: TimedAnswer[] = [];
+  const isOver = (): boolean =>
+    pace.untilMs === undefined ? answers.length >= (pace.times ?? 1) : performance.now() >= pace.untilMs;
+  while (!isOver()) {
+    const start = performance.now();
+    const { status, body } = await person.send(method, path).catch(() => ({ status: 0, body: undefined }));
+    answers.push({ status, body, tookMs: performance.now() - start });
+    if (pace.everyMs !== undefined) await delay(pace.everyMs);
+  }
+  return answers;
 }

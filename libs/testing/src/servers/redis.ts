@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { rm, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { freePort } from '../ports.js';
 import { tempDir } from '../temp-dir.js';
 import { guardRedis } from './redis-guard.js';
@@ -30,6 +31,10 @@ export interface PrivateRedis {
   kill(): Promise<void>;
   /** Ends it when it runs, and starts it again on the same port. `loseData` removes its files in between. */
   restart(options?: { loseData?: boolean }): Promise<void>;
+  /** CONFIG SET on the running server; a restart forgets it. */
+  configure(setting: string, value: string): Promise<void>;
+  /** Gives a folder of its data that a test has replaced, and the files in it, to the user it runs as. */
+  giveFiles(folder: string): Promise<void>;
   /** Ends it and removes its data. May run twice. */
   stop(): Promise<void>;
 }
@@ -58,6 +63,19 @@ function configText(home: Home, port: number, options: RedisOptions): string {
   return Object.entries(settings)
     .map(([name, value]) => `${name} ${value}\n`)
     .join('');
+}
+
+async function configure(url: string, setting: string, value: string): Promise<void> {
+  const client = new Redis(url);
+  try {
+    await client.config('SET', setting, value);
+  } finally {
+    client.disconnect();
+  }
+}
+
+async function giveFiles(folder: string): Promise<void> {
+  for (const name of ['', ...(await readdir(folder))]) await giveToUnprivileged(join(folder, name));
 }
 
 function answersPing(port: number, password: string): Promise<boolean> {
@@ -122,6 +140,8 @@ export async function startRedis(options: RedisOptions = {}): Promise<PrivateRed
     logPath: home.logPath,
     pid: () => (server.hasEnded() ? 0 : server.pid),
     kill: () => server.kill(),
+    configure: (setting, value) => configure(url, setting, value),
+    giveFiles,
     async restart({ loseData = false } = {}) {
       await server.end('SIGTERM');
       if (loseData) await rm(home.dataDir, { recursive: true, force: true });

@@ -1,5 +1,5 @@
 import { AppError } from '@rahatback/contracts';
-import { QueryFailedError } from 'typeorm';
+import { QueryFailedError, QueryRunnerAlreadyReleasedError, QueryRunnerProviderAlreadyReleasedError } from 'typeorm';
 
 const UNREACHABLE = new Set([
   'ECONNREFUSED',
@@ -29,6 +29,10 @@ const isUnreachable = (error: unknown): boolean => {
   return UNREACHABLE.has(sqlState(error) ?? '') || (typeof message === 'string' && LOST.test(message));
 };
 
+/** The connection was cut between two statements of a transaction: its runner is gone before the next one is sent. */
+const isReleased = (error: unknown): boolean =>
+  error instanceof QueryRunnerAlreadyReleasedError || error instanceof QueryRunnerProviderAlreadyReleasedError;
+
 /**
  * A PostgreSQL that is away, or takes no writes, becomes UNAVAILABLE (503); everything else stays what it is. `began`: whether the transaction's own work had begun;
  * from then on only PostgreSQL's errors count, because the work may have talked to other servers too.
@@ -40,7 +44,7 @@ export function translateDatabaseError(error: unknown, began: boolean): unknown 
       cause: error,
     });
   }
-  if ((began && !(error instanceof QueryFailedError)) || !isUnreachable(error)) return error;
+  if (!isReleased(error) && ((began && !(error instanceof QueryFailedError)) || !isUnreachable(error))) return error;
   return new AppError('UNAVAILABLE', 'The database cannot be reached right now. Try again in a few seconds.', undefined, {
     cause: error,
   });

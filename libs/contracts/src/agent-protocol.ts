@@ -307,4 +307,6 @@ export interface ServerToAgentEvents extends CommandEvents {
   'agent:challenge': (challenge: AgentChallenge) => void;
   /** The agent was revoked or fenced by a newer session: stop and do not reconnect (revoked), or reconnect later. */
   'agent:cut': (reason: ErrorBody) => void;
+  /** A frame that asked for no answer was refused; one that asked has this as its answer. */
+  'agent:refused': (error: ErrorBody) => void;
 }

@@ -20,6 +20,10 @@ export abstract class AppConfig {
   abstract readonly storageRoot: string;
   abstract readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
   abstract readonly requestsPerMinute: number;
+  /** Sockets of one address, agents and pages together, in one process. */
+  abstract readonly socketsPerAddress: number;
+  /** Pages of one person that listen, in one process. */
+  abstract readonly socketsPerPerson: number;
   abstract readonly registrationsPerHour: number;
   abstract readonly accessTokenMinutes: number;
   abstract readonly refreshTokenDays: number;

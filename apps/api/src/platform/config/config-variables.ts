@@ -154,6 +154,18 @@ export const CONFIG_VARIABLES: { readonly [K in keyof AppConfig]: ConfigVariable
     'Requests per address, route and minute.',
     integer(1, 1_000_000, 6000),
   ),
+  socketsPerAddress: optional(
+    'SOCKETS_PER_ADDRESS',
+    '500',
+    'Open sockets per address and process: agents and pages behind one router count together.',
+    integer(1, 100_000, 500),
+  ),
+  socketsPerPerson: optional(
+    'SOCKETS_PER_PERSON',
+    '20',
+    'Pages of one person that listen at once, per process.',
+    integer(1, 10_000, 20),
+  ),
   registrationsPerHour: optional('REGISTRATIONS_PER_HOUR', '20', 'Sign-ups per address and hour.', integer(1, 1_000_000, 20)),
   accessTokenMinutes: optional('ACCESS_TOKEN_MINUTES', '15', 'Life of an access token.', integer(1, 60, 15)),
   refreshTokenDays: optional('REFRESH_TOKEN_DAYS', '30', 'Life of a log-in, however often it is refreshed.', integer(1, 365, 30)),

@@ -14,9 +14,12 @@ interface PageSource<T> {
 export async function pageOf<T>(query: PageQueryDto, source: PageSource<T>): Promise<Page<T>> {
   const page = query.page ?? 1;
   const limit = query.limit ?? DEFAULT_LIMIT;
-  const results = await source.find((page - 1) * limit, limit);
-  const counted = await source.countUpTo(COUNT_LIMIT + 1);
-  const estimated = counted > COUNT_LIMIT;
-  const totalResults = estimated ? Math.max(COUNT_LIMIT, (page - 1) * limit + results.length) : counted;
+  const skipped = (page - 1) * limit;
+  const results = await source.find(skipped, limit);
+  const isLast = results.length < limit && (results.length > 0 || page === 1);
+  // The last page tells the total by itself.
+  const counted = isLast ? skipped + results.length : await source.countUpTo(COUNT_LIMIT + 1);
+  const estimated = !isLast && counted > COUNT_LIMIT;
+  const totalResults = estimated ? Math.max(COUNT_LIMIT, skipped + results.length) : counted;
   return { results, page, limit, totalPages: Math.ceil(totalResults / limit), totalResults, ...(estimated ? { estimated } : {}) };
 }

@@ -9,6 +9,8 @@ import { agentRoom } from './agent-channel.js';
 import { frameOf } from './agent-frames.js';
 import type { AgentMessageRouter } from './agent-message-router.js';
 import type { AgentAuthenticator, AgentSession } from './agent-session.js';
+import { countRefusal } from './socket-metrics.js';
+import { TokenBucket } from './token-bucket.js';
 
 const REGISTER_WITHIN_MS = 5000;
 const STRIKES = 3;
@@ -25,14 +27,14 @@ export class AgentConnection {
   private registering = false;
   private strikes = 0;
   private atOnce = 0;
-  private allowance = FRAMES_PER_SECOND;
-  private refilledAt = performance.now();
+  private readonly frames = new TokenBucket(FRAMES_PER_SECOND, FRAMES_PER_SECOND);
   private nonce = '';
 
   constructor(
     private readonly socket: Socket,
     private readonly router: AgentMessageRouter,
     private readonly log: LoggerService,
+    private readonly onRegistered: () => void,
   ) {}
 
   start(): void {
@@ -115,6 +117,7 @@ export class AgentConnection {
     try {
       const { session, answer } = await authenticator.authenticate(this.nonce, message, this.socket.id);
       this.session = session;
+      this.onRegistered();
       if (!this.socket.connected) {
         this.leave(authenticator);
         return answer;
@@ -132,20 +135,19 @@ export class AgentConnection {
     const known = toAppError(error);
     if (known.kind === 'unexpected')
       this.log.error({ err: known.cause ?? known, event }, 'A message of an agent failed for a reason that we do not know.');
-    ack?.(failed(toErrorBody(known, correlationId())));
+    const body = toErrorBody(known, correlationId());
+    ack?.(failed(body));
     if (known.code !== 'WS_BAD_FRAME') return;
+    countRefusal('bad frame');
+    if (!ack) this.socket.emit('agent:refused', body);
     this.strikes += 1;
     if (this.strikes >= STRIKES) this.close(known);
   }
 
-  /** A token bucket of one second. Beyond it frames are refused, which an agent that means well never sees. */
+  /** Beyond it frames are refused, which an agent that means well never sees. */
   private spendAllowance(): void {
-    const now = performance.now();
-    this.allowance = Math.min(FRAMES_PER_SECOND, this.allowance + ((now - this.refilledAt) / 1000) * FRAMES_PER_SECOND);
-    this.refilledAt = now;
-    if (this.allowance < 1)
+    if (this.frames.take(0) > 0 || this.frames.take(1) > 0)
       throw new AppError('RATE_LIMITED', 'Too many messages. Send fewer than 500 a second.', { retryAfterSeconds: 1 });
-    this.allowance -= 1;
   }
 
   private close(reason: AppError): void {

@@ -1,5 +1,4 @@
 import type { ErrorBody, RegisterMessage, Result, SignedCommand } from '@rahatback/contracts';
-import { AppError } from '@rahatback/contracts';
 import { waitFor } from '@rahatback/testing';
 import { io } from 'socket.io-client';
 import type { Socket } from 'socket.io-client';
@@ -8,29 +7,12 @@ import { startApi } from '../../testing/start-api.js';
 import { createWorker } from '../../create-app.js';
 import { newId } from '../ids.js';
 import { AgentChannel } from './agent-channel.js';
-import { AgentMessageRouter } from './agent-message-router.js';
 import type { AgentSession } from './agent-session.js';
 import { LiveEvents } from './live-events.js';
+import { MAX_FRAME_BYTES } from './socket-hub.js';
+import { admitAll, SIGNATURE } from './testing/admit-all.js';
 
 const COMMAND: SignedCommand = { body: '{}', signature: 'x', keyId: 'k' };
-const SIGNATURE = 'any';
-
-/** Stands in for the agents module: what is tested here is the gateway, not who may enter. */
-function admitAll(api: RunningApi): AgentSession[] {
-  const left: AgentSession[] = [];
-  const router = api.app.get(AgentMessageRouter);
-  Object.assign(router, { authenticator: undefined });
-  router.setAuthenticator({
-    challenge: () => ({ nonce: 'nonce', serverId: 's', serverTime: new Date().toISOString(), minProtocol: 1, maxProtocol: 1 }),
-    authenticate: (nonce, message, socketId) => {
-      if (nonce !== 'nonce' || message.signature !== SIGNATURE) throw new AppError('AGENT_AUTH_FAILED', 'No.');
-      const session = { agentId: message.agentId, workspaceId: 'w', socketId, generation: message.generation };
-      return Promise.resolve({ session, answer: { generation: 1, serverTime: '', heartbeatIntervalMs: 1, leaseMs: 1 } });
-    },
-    disconnected: (session) => Promise.resolve(void left.push(session)),
-  });
-  return left;
-}
 
 describe('sockets', () => {
   let one: RunningApi;
@@ -151,7 +133,7 @@ describe('sockets', () => {
     await closed(socket);
   });
 
-  it('refuse keys that reach a prototype, events before registering, and frames above 1 MB', async () => {
+  it('refuse keys that reach a prototype, events before registering, and frames above the largest that is needed', async () => {
     const socket = await enter(one, newId());
     const evil = JSON.parse('{"running":[],"__proto__":{"a":1}}') as object;
     expect(await socket.emitWithAck('heartbeat', evil)).toMatchObject({ ok: false, error: { code: 'WS_BAD_FRAME' } });
@@ -159,7 +141,7 @@ describe('sockets', () => {
     await new Promise((resolve) => early.once('agent:challenge', resolve));
     expect(await early.emitWithAck('heartbeat', { running: [] })).toMatchObject({ ok: false, error: { code: 'WS_BAD_FRAME' } });
     const large = await enter(one, newId());
-    large.emit('heartbeat', { running: [], text: 'x'.repeat(1_100_000) });
+    large.emit('heartbeat', { running: [], text: 'x'.repeat(MAX_FRAME_BYTES) });
     await closed(large);
   });
 

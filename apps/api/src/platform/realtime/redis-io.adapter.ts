@@ -15,7 +15,7 @@ export class RedisIoAdapter extends IoAdapter {
 
   override createIOServer(): Server {
     const server = this.hub.server as unknown as Server;
-    if (!this.attached) server.attach(this.httpServer as Parameters<Server['attach']>[0]);
+    if (!this.attached) this.hub.attach(this.httpServer as Parameters<Server['attach']>[0]);
     this.attached = true;
     return server;
   }

@@ -3,11 +3,14 @@ import { AGENT_NAMESPACE } from '@rahatback/contracts';
 import { Injectable } from '@nestjs/common';
 import type { BeforeApplicationShutdown } from '@nestjs/common';
 import { createAdapter } from '@socket.io/redis-adapter';
+import { MAX_PARTS_PER_VOLUME } from '@rahatback/storage';
 import { Server } from 'socket.io';
 import type { DefaultEventsMap, Namespace } from 'socket.io';
 import { AppConfig } from '../config/app-config.js';
 import { RedisClients } from '../queues/redis-clients.js';
 import type { AgentSession } from './agent-session.js';
+import { SocketGate } from './socket-gate.js';
+import type { EngineSocket } from './socket-meter.js';
 
 export interface AgentSocketData {
   session?: AgentSession;
@@ -20,7 +23,10 @@ export interface PersonSocketData {
 export type AgentNamespace = Namespace<AgentToServerEvents, ServerToAgentEvents, DefaultEventsMap, AgentSocketData>;
 export type PersonServer = Server<PersonToServerEvents, ServerToPersonEvents, DefaultEventsMap, PersonSocketData>;
 
-const MAX_FRAME_BYTES = 1_000_000;
+/** The largest frame is the completion of a volume: all its parts, each with length and three checksums, and some room. */
+export const MAX_FRAME_BYTES = MAX_PARTS_PER_VOLUME * 256 + 100_000;
+/** A connection that has not joined a namespace by then is closed. */
+const JOIN_WITHIN_MS = 5000;
 const REQUEST_TIMEOUT_MS = 5000;
 
 /**
@@ -30,19 +36,21 @@ const REQUEST_TIMEOUT_MS = 5000;
 @Injectable()
 export class SocketHub implements BeforeApplicationShutdown {
   readonly server: PersonServer;
+  readonly gate: SocketGate;
 
   constructor(config: AppConfig, redis: RedisClients) {
+    this.gate = new SocketGate(config);
     this.server = new Server({
       transports: ['websocket'],
       serveClient: false,
       maxHttpBufferSize: MAX_FRAME_BYTES,
       pingInterval: 10_000,
       pingTimeout: 10_000,
-      connectTimeout: 10_000,
+      connectTimeout: JOIN_WITHIN_MS,
+      perMessageDeflate: false, // a small frame must not become a large one
       allowRequest: (request, decide) => {
-        const { origin } = request.headers;
-        const allowed = origin === undefined || config.allowedOrigins.includes(origin);
-        decide(allowed ? null : 'ORIGIN_FORBIDDEN', allowed);
+        const refusal = this.gate.refusalOf(request);
+        decide(refusal ?? null, refusal === undefined);
       },
       adapter: createAdapter(redis.duplicate('sockets-pub'), redis.duplicate('sockets-sub'), {
         key: 'rahatback',
@@ -50,6 +58,13 @@ export class SocketHub implements BeforeApplicationShutdown {
       }),
     });
     this.agents();
+  }
+
+  /** Accepts sockets on this HTTP server. */
+  attach(http: Parameters<PersonServer['attach']>[0]): void {
+    this.server.attach(http);
+    const engine = this.server.engine as unknown as { on(event: 'connection', watch: (socket: EngineSocket) => void): void };
+    engine.on('connection', (socket) => this.gate.watch(socket));
   }
 
   agents(): AgentNamespace {

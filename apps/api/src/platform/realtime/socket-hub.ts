@@ -71,10 +71,10 @@ export class SocketHub implements BeforeApplicationShutdown {
     return this.server.of(AGENT_NAMESPACE) as unknown as AgentNamespace;
   }
 
-  /** Sockets go first, so that agents reconnect elsewhere while requests end. */
+  /** This process's own sockets go first, so that agents reconnect elsewhere while requests end. Those of other processes stay. */
   async beforeApplicationShutdown(): Promise<void> {
-    this.server.disconnectSockets(true);
-    this.agents().disconnectSockets(true);
+    this.server.local.disconnectSockets(true);
+    this.agents().local.disconnectSockets(true);
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
 }

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './heap-limits.js';
 import { configureCrashPoints } from '@rahatback/backup-core';
 import { AppError } from '@rahatback/contracts';
 import { EXIT } from './cli/exit-codes.js';

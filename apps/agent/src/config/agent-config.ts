@@ -27,6 +27,8 @@ export interface AgentConfig {
   readonly pgPassword: string | null;
   /** How many backups and restores may run at once. */
   readonly concurrency: number;
+  /** How long a dump tool may write nothing before it is ended. */
+  readonly stallMs: number;
 }
 
 export interface ConfigSource {
@@ -57,12 +59,17 @@ function toolDirsOf(source: ConfigSource, problems: string[]): string[] {
   return dirs;
 }
 
-function concurrencyOf(source: ConfigSource, problems: string[]): number {
-  const given = present(source.env.RAHATBACK_CONCURRENCY) ?? '2';
-  const concurrency = Number(given);
-  if (Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 16) return concurrency;
-  problems.push('RAHATBACK_CONCURRENCY must be a whole number from 1 to 16.');
-  return 2;
+interface WholeNumber {
+  readonly name: string;
+  readonly byDefault: number;
+  readonly most: number;
+}
+
+function wholeNumberOf(source: ConfigSource, problems: string[], { name, byDefault, most }: WholeNumber): number {
+  const value = Number(present(source.env[name]) ?? byDefault);
+  if (Number.isInteger(value) && value >= 1 && value <= most) return value;
+  problems.push(`${name} must be a whole number from 1 to ${most}.`);
+  return byDefault;
 }
 
 /**
@@ -84,7 +91,8 @@ export function parseConfig(source: ConfigSource): AgentConfig {
       region: present(env.AWS_REGION) ?? present(env.AWS_DEFAULT_REGION),
     },
     pgPassword: present(env.PGPASSWORD),
-    concurrency: concurrencyOf(source, problems),
+    concurrency: wholeNumberOf(source, problems, { name: 'RAHATBACK_CONCURRENCY', byDefault: 2, most: 16 }),
+    stallMs: 1000 * wholeNumberOf(source, problems, { name: 'RAHATBACK_STALL_SECONDS', byDefault: 1800, most: 86_400 }),
   };
   if (problems.length > 0) throw new AppError('CONFIG_INVALID', problems.join('\n'));
   return config;

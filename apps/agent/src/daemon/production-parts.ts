@@ -24,7 +24,11 @@ import type { DaemonParts } from './agent-daemon.js';
 const PROGRAMS = ['pg_dump', 'psql'] as const;
 
 /** The daemon as it runs at a customer's. Tools are looked for at each use, so that an upgrade of them needs no restart. */
-export function productionParts(config: Pick<AgentConfig, 'toolDirs' | 'path'>, home: AgentHome, log: AgentLog): DaemonParts {
+export function productionParts(
+  config: Pick<AgentConfig, 'toolDirs' | 'path' | 'stallMs'>,
+  home: AgentHome,
+  log: AgentLog,
+): DaemonParts {
   const search = { extraFolders: config.toolDirs, path: config.path };
   const indexes = new IndexCache(join(home.cacheDir, 'indexes'));
   const seen = new SeenObjects(join(home.cacheDir, 'seen-objects'));
@@ -36,7 +40,18 @@ export function productionParts(config: Pick<AgentConfig, 'toolDirs' | 'path'>, 
       return found.flatMap(({ version, folder }) => PROGRAMS.map((name) => ({ name, version, path: join(folder, name) })));
     },
     executors: ({ identity, keys, requests, link }) => {
-      const parts: ExecutorParts = { identity, keys, requests, link, log, tools: find, indexes, seen, home };
+      const parts: ExecutorParts = {
+        identity,
+        keys,
+        requests,
+        link,
+        log,
+        tools: find,
+        indexes,
+        seen,
+        home,
+        stallMs: config.stallMs,
+      };
       return {
         'database:test': databaseTestExecutor(parts),
         'job:execute': backupExecutor(parts),

@@ -33,6 +33,8 @@ export interface ExecutorParts {
   readonly indexes: IndexCache;
   readonly seen: SeenObjects;
   readonly home: AgentHome;
+  /** How long a dump tool may write nothing; left out: the engine's default. */
+  readonly stallMs?: number;
 }
 
 const ENGINES: readonly DatabaseEngine[] = [postgresEngine];

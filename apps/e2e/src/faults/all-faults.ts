@@ -1,8 +1,11 @@
 import { agentLinkFaults } from './cases/agent-link.js';
 import { bucketFaults } from './cases/bucket.js';
+import { clonedAgentFaults } from './cases/cloned-agent.js';
 import { diskFaults } from './cases/disks.js';
+import { dumpToolFaults } from './cases/dump-tool.js';
 import { partFaults } from './cases/parts.js';
 import { postgresFaults } from './cases/postgres.js';
+import { raceFaults } from './cases/races.js';
 import { redisFaults } from './cases/redis.js';
 import { restoreFaults } from './cases/restores.js';
 import { workerFaults } from './cases/workers.js';
@@ -10,6 +13,18 @@ import type { FaultCase } from './fault-case.js';
 
 /** Every case, by row. A row may have several. */
 export function allFaults(): readonly FaultCase[] {
-  const all = [agentLinkFaults, bucketFaults, diskFaults, partFaults, postgresFaults, redisFaults, restoreFaults, workerFaults];
+  const all = [
+    agentLinkFaults,
+    bucketFaults,
+    clonedAgentFaults,
+    diskFaults,
+    dumpToolFaults,
+    partFaults,
+    postgresFaults,
+    raceFaults,
+    redisFaults,
+    restoreFaults,
+    workerFaults,
+  ];
   return all.flat().sort((a, b) => a.row - b.row);
 }

@@ -122,7 +122,9 @@ async function decrypts(world: FaultWorld, row: StoredRow, objects: readonly str
     ? { AWS_ACCESS_KEY_ID: server.accessKeyId, AWS_SECRET_ACCESS_KEY: server.secretAccessKey }
     : {};
   const dump = join(world.folder, `${row.id}.dump`);
-  const args = ['decrypt', ...from, '--identity', world.identityPath, '--out', dump];
+  const agents = await ask(world, 'SELECT id, sign_public_key FROM agents');
+  const trust = agents.flatMap(([id, key]) => ['--agent-key', `${String(id)}=${String(key)}`]);
+  const args = ['decrypt', ...from, ...trust, '--identity', world.identityPath, '--out', dump];
   const { code, stderr } = await world.agent.cli(args, keys);
   await rm(dump, { force: true });
   return mustHold(code === 0, `backup ${row.id} does not decrypt: ${stderr.slice(-300)}`, 'I1');

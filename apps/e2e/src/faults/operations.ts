@@ -1,4 +1,4 @@
-import type { BackupDetailView, BackupView, JobView, Page, RunAnswer } from '@rahatback/contracts';
+import type { AgentView, BackupDetailView, BackupView, JobView, Page, RunAnswer } from '@rahatback/contracts';
 import { setTimeout as delay } from 'node:timers/promises';
 import { waitFor } from '@rahatback/testing';
 import { Client } from 'pg';
@@ -38,6 +38,12 @@ export async function goodBackup(world: FaultWorld, job: JobView): Promise<Backu
 
 export async function backupsOf({ person }: FaultWorld, job: JobView): Promise<readonly BackupView[]> {
   return (await person.call<Page<BackupView>>('GET', `/v1/backups/history?jobId=${job.id}&limit=100`)).results;
+}
+
+/** Whether the server calls the world's agent online. */
+export async function isOnline({ person }: FaultWorld): Promise<boolean> {
+  const { results } = await person.call<{ results: AgentView[] }>('GET', '/v1/agents?limit=100');
+  return results.some(({ deviceName, status }) => deviceName === 'agent-1' && status === 'online');
 }
 
 /** How an ended backup is told in a violation. */

@@ -2,7 +2,7 @@ import { waitFor } from '@rahatback/testing';
 import { waitOnline } from '../../system/agent-side.js';
 import { mustHold, type FaultCase } from '../fault-case.js';
 import type { FaultWorld } from '../fault-world.js';
-import { backupOf, endOf, goodBackup, holdDumps, jobTo, said, startBackup } from '../operations.js';
+import { backupOf, endOf, goodBackup, holdDumps, isOnline, jobTo, said, startBackup } from '../operations.js';
 
 /** TEST_TIMES: an agent that was silent for 3 s is offline, and its lease ends after 10 s. The limits leave room for a busy machine. */
 const OFFLINE_WITHIN_MS = 15_000;
@@ -99,8 +99,7 @@ const halfOpen: FaultCase = {
     const seen: { server?: number; agent?: number } = {};
     await waitFor(
       async () => {
-        const { results } = await world.person.call<{ results: { status: string }[] }>('GET', '/v1/agents?limit=100');
-        if (results.some(({ status }) => status === 'offline')) seen.server ??= elapsed();
+        if (!(await isOnline(world))) seen.server ??= elapsed();
         if (world.agent.daemon.log().slice(before).includes('Disconnected')) seen.agent ??= elapsed();
         return seen.server !== undefined && seen.agent !== undefined;
       },

@@ -1,10 +1,21 @@
 import { cp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { AgentView, JobView } from '@rahatback/contracts';
+import type { JobView } from '@rahatback/contracts';
 import { provingSuite, startRedis, waitFor } from '@rahatback/testing';
 import { mustHold, type FaultCase, type Violation } from '../fault-case.js';
 import type { FaultWorld } from '../fault-world.js';
-import { askMany, backupsOf, endOf, holdDumps, jobsTo, jobTo, said, startBackup, type TimedAnswer } from '../operations.js';
+import {
+  askMany,
+  backupsOf,
+  endOf,
+  holdDumps,
+  isOnline,
+  jobsTo,
+  jobTo,
+  said,
+  startBackup,
+  type TimedAnswer,
+} from '../operations.js';
 
 /** As many as the row of the plan says in the proof, few in the sample of every test run. */
 const JOBS_IN_FLIGHT = provingSuite() === undefined ? 8 : 50;
@@ -73,11 +84,6 @@ const olderState: FaultCase = {
       await held.release();
     }
   },
-};
-
-const isOnline = async ({ person }: FaultWorld): Promise<boolean> => {
-  const { results } = await person.call<{ results: AgentView[] }>('GET', '/v1/agents?limit=100');
-  return results.some(({ deviceName, status }) => deviceName === 'agent-1' && status === 'online');
 };
 
 function latencies(world: FaultWorld, answers: readonly TimedAnswer[]): readonly Violation[] {

@@ -24,12 +24,14 @@ async function standStill(
 ): Promise<Violation[]> {
   const [first, second] = workersOf(world);
   const jobs = await jobsTo(world, JOBS);
+  const heard = world.agent.daemon.log().length;
   await second.stop();
+  const cut = world.agent.daemon.log().slice(heard).includes('Disconnected');
   const before = first.log().length;
   const ids = await Promise.all(jobs.map((job) => startBackup(world, job)));
   const start = performance.now();
   const goOn = await still(first);
-  const violations: Violation[] = [];
+  const violations: Violation[] = [...mustHold(!cut, 'a worker that ended in good order cut the agent off from its API')];
   try {
     await second.start();
     for (const id of ids) {
@@ -43,9 +45,9 @@ async function standStill(
   } finally {
     await goOn();
   }
-  const said2 = (): string => first.log().slice(before);
-  await waitFor(() => said2().includes('process.stalled'), { describe: 'the alarm', timeoutMs: 15_000 }).catch(() => undefined);
-  violations.push(...mustHold(said2().includes('process.stalled'), 'the worker did not say that it stood still'));
+  const words = (): string => first.log().slice(before);
+  await waitFor(() => words().includes('process.stalled'), { describe: 'the alarm', timeoutMs: 15_000 }).catch(() => undefined);
+  violations.push(...mustHold(words().includes('process.stalled'), 'the worker did not say that it stood still'));
   for (const id of ids) {
     const row = await backupOf(world, id);
     violations.push(...mustHold(row.status === 'success' && row.attempts.length === 1, `afterwards: ${said(row)}`));

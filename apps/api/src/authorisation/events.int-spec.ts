@@ -14,7 +14,7 @@ import { AGENT_EVENTS, PEOPLE_EVENTS } from './testing/event-table.js';
 import type { Frames } from './testing/event-world.js';
 import { connected, framesOf, nobodysFrames, sibling } from './testing/event-world.js';
 import type { Tokens } from './testing/principals.js';
-import { PRINCIPALS, roleOf, tokensOf } from './testing/principals.js';
+import { mayListen, PRINCIPALS, TOKEN_RIGHTS, tokensOf } from './testing/principals.js';
 import { leaksIn } from './testing/requests.js';
 import { uncovered } from './testing/routes.js';
 import { listen, sayAs, sayUnregistered } from './testing/sockets.js';
@@ -158,15 +158,15 @@ describe('authorisation of socket events', () => {
     for (const principal of PRINCIPALS) {
       const page = await listen(api.url, tokens[principal]);
       if (typeof page === 'string') {
-        const isRight = page === 'UNAUTHENTICATED' && roleOf(principal) === undefined;
+        const isRight = page === (TOKEN_RIGHTS[principal] ? 'SCOPE_MISSING' : 'UNAUTHENTICATED') && !mayListen(principal);
         for (const event of Object.keys(PEOPLE_EVENTS)) note(isRight, `${event} to ${principal}: not let in, ${page}`);
         continue;
       }
       const heard: string[] = [];
       page.onAny((event: string, { marker }: { marker?: string }) => heard.push(`${event} ${marker}`));
-      pages.push({ principal, mayHear: roleOf(principal) !== undefined, socket: page, heard });
+      pages.push({ principal, mayHear: mayListen(principal), socket: page, heard });
     }
-    expect(pages).toHaveLength(5);
+    expect(pages).toHaveLength(8);
     const [ofA, ofB] = [randomUUID(), randomUUID()];
     const live = api.app.get(LiveEvents);
     const emit = (workspaceId: string, event: string, marker: string): void =>

@@ -1,4 +1,5 @@
-import type { Role, SessionAnswer } from '@rahatback/contracts';
+import type { ApiTokenScope, CreatedApiToken, Role, SessionAnswer } from '@rahatback/contracts';
+import { API_TOKEN_SCOPES } from '@rahatback/contracts';
 import { signBytes } from '@rahatback/crypto';
 import { AppConfig } from '../../platform/config/app-config.js';
 import { AccessTokens } from '../../platform/http/access-tokens.js';
@@ -20,16 +21,41 @@ export const PRINCIPALS = [
   'operator',
   'admin',
   'owner',
+  'API token for read',
+  'API token for backups:run',
+  'API token for restores:run',
+  'API token for setup:write',
+  'API token for admin',
+  'API token of an admin who is a viewer now',
+  'expired API token',
+  'revoked API token',
+  'API token of somebody who left',
 ] as const;
 export type Principal = (typeof PRINCIPALS)[number];
 
 /** What each shows as a bearer token. */
 export type Tokens = Readonly<Record<Principal, string | undefined>>;
 
+/** What a live API token may do at most: its scopes, and the present role of its maker. */
+export const TOKEN_RIGHTS: Readonly<Partial<Record<Principal, { role: Role; scopes: readonly ApiTokenScope[] }>>> = {
+  'API token for read': { role: 'owner', scopes: ['read'] },
+  'API token for backups:run': { role: 'owner', scopes: ['backups:run'] },
+  'API token for restores:run': { role: 'owner', scopes: ['restores:run'] },
+  'API token for setup:write': { role: 'owner', scopes: ['setup:write'] },
+  'API token for admin': { role: 'owner', scopes: ['admin'] },
+  'API token of an admin who is a viewer now': { role: 'viewer', scopes: API_TOKEN_SCOPES },
+};
+
 /** From the least to the most. */
 export const RANKS: readonly Role[] = ['viewer', 'operator', 'admin', 'owner'];
 
 export const roleOf = (principal: Principal): Role | undefined => RANKS.find((role) => role === principal);
+
+/** Who hears the events of the workspace. */
+export const mayListen = (principal: Principal): boolean => {
+  const scopes = TOKEN_RIGHTS[principal]?.scopes ?? [];
+  return roleOf(principal) !== undefined || scopes.includes('read') || scopes.includes('admin');
+};
 
 export async function tokensOf(own: World, other: World): Promise<Tokens> {
   const { api, scene } = own;
@@ -44,7 +70,39 @@ export async function tokensOf(own: World, other: World): Promise<Tokens> {
     operator: await memberToken(own, 'operator'),
     admin: await memberToken(own, 'admin'),
     owner: owner.accessToken,
+    ...(await apiTokensOf(own)),
   };
+}
+
+async function apiTokensOf(own: World): Promise<Pick<Tokens, Extract<Principal, `${string}API token${string}`>>> {
+  const { api, scene } = own;
+  const { owner } = scene.base;
+  const of = async (maker: string, scopes: readonly ApiTokenScope[]): Promise<CreatedApiToken> => {
+    const { status, body } = await api.call('POST', '/v1/api-tokens', { token: maker, body: { name: 'Program', scopes } });
+    if (status !== 201) throw new Error(`api-tokens answered ${status}: ${JSON.stringify(body)}`);
+    return body as CreatedApiToken;
+  };
+  const [expired, revoked] = [await of(owner.accessToken, ['admin']), await of(owner.accessToken, ['admin'])];
+  const demoted = await of(await memberToken(own, 'admin'), API_TOKEN_SCOPES);
+  const left = await of(await memberToken(own, 'admin'), API_TOKEN_SCOPES);
+  await api.postgres.query(`UPDATE api_tokens SET expires_at = now() - interval '1 second' WHERE id = '${expired.id}'`);
+  await api.call('DELETE', `/v1/api-tokens/${revoked.id}`, { token: owner.accessToken });
+  await api.postgres.query(`UPDATE memberships SET role = 'viewer' WHERE user_id = '${demoted.userId}'`);
+  await api.postgres.query(`DELETE FROM memberships WHERE user_id = '${left.userId}'`);
+  const tokens = {
+    'API token for read': (await of(owner.accessToken, ['read'])).token,
+    'API token for backups:run': (await of(owner.accessToken, ['backups:run'])).token,
+    'API token for restores:run': (await of(owner.accessToken, ['restores:run'])).token,
+    'API token for setup:write': (await of(owner.accessToken, ['setup:write'])).token,
+    'API token for admin': (await of(owner.accessToken, ['admin'])).token,
+    'API token of an admin who is a viewer now': demoted.token,
+    'expired API token': expired.token,
+    'revoked API token': revoked.token,
+    'API token of somebody who left': left.token,
+  };
+  // As if they had just been used: that they are used shows in no row meanwhile.
+  await api.postgres.query(`UPDATE api_tokens SET last_used_at = now() + interval '1 hour'`);
+  return tokens;
 }
 
 /** The owner as the server sees them. */

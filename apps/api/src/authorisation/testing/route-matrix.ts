@@ -1,10 +1,12 @@
+import type { ApiTokenScope, Role } from '@rahatback/contracts';
 import type { RunningApi } from '../../testing/start-api.js';
 import type { Principal, Tokens } from './principals.js';
-import { PRINCIPALS, RANKS, roleOf, tokensOf } from './principals.js';
+import { PRINCIPALS, RANKS, roleOf, TOKEN_RIGHTS, tokensOf } from './principals.js';
 import type { Answer } from './requests.js';
 import { kindsOf, leaksIn, send, withoutIds } from './requests.js';
 import type { Asked, RouteRow, Who } from './route-table.js';
 import { ROUTES } from './route-table.js';
+import { scopeOf } from './token-table.js';
 import type { Look } from './tenant-state.js';
 import { TenantState } from './tenant-state.js';
 import type { Ids } from './world.js';
@@ -15,12 +17,20 @@ type Verdict = 'may' | 401 | 403 | 'stranger';
 const REFUSALS = [401, 403, 404];
 
 /** What the row means for somebody who asks with ids of workspace A. */
-function verdictOf(who: Who, principal: Principal): Verdict {
+function verdictOf(route: string, who: Who, principal: Principal): Verdict {
   if (who === 'anybody' || who === 'credential') return 'may';
+  const token = TOKEN_RIGHTS[principal];
+  if (token) return tokenVerdict(route, who, token);
   if (principal === 'owner of another workspace') return 'stranger';
   const role = roleOf(principal);
   if (role === undefined) return 401;
   return RANKS.indexOf(role) >= RANKS.indexOf(who) ? 'may' : 403;
+}
+
+function tokenVerdict(route: string, who: Role, { role, scopes }: { role: Role; scopes: readonly ApiTokenScope[] }): Verdict {
+  const needed = scopeOf(route);
+  if (needed === undefined || RANKS.indexOf(role) < RANKS.indexOf(who)) return 403;
+  return scopes.includes(needed) || scopes.includes('admin') ? 'may' : 403;
 }
 
 export const rowOf = (route: string): RouteRow => {
@@ -61,9 +71,8 @@ export class RouteMatrix {
   /** All cells of a route: who is refused first, then strangers, then who may. */
   async check(route: string): Promise<void> {
     const row = rowOf(route);
-    const verdicts = PRINCIPALS.map((principal) => ({ principal, verdict: verdictOf(row.who, principal) }));
-    for (const { principal, verdict } of verdicts)
-      if (verdict === 401 || verdict === 403) await this.refused(route, principal, verdict);
+    const verdicts = PRINCIPALS.map((principal) => ({ principal, verdict: verdictOf(route, row.who, principal) }));
+    await this.refused(route, verdicts);
     if (row.forged !== undefined) await this.forged(route, row.forged);
     if (verdicts.some(({ verdict }) => verdict === 'stranger')) await this.stranger(route);
     await this.online(row.waits !== true);
@@ -96,17 +105,40 @@ export class RouteMatrix {
     if (!isRight) this.wrong.push(`${cell}: ${shown}`);
   }
 
-  private async refused(route: string, principal: Principal, status: number): Promise<void> {
-    const { own } = this.worlds;
+  /** All of them in a row, and one look at what they changed; only where that is something, one after the other to see who it was. */
+  private async refused(route: string, verdicts: readonly { principal: Principal; verdict: Verdict }[]): Promise<void> {
+    const cells = verdicts.filter(({ verdict }) => verdict === 401 || verdict === 403);
+    if (cells.length === 0) return;
     const before = await this.before();
-    const answer = await this.ask(route, rowOf(route).ask(own.ids, own.credentials), this.tokens[principal]);
-    const isSame = (await this.look()).everything === before.everything;
-    if (!isSame) await this.reset();
+    const answers: Answer[] = [];
+    for (const { principal } of cells) answers.push(await this.askAs(route, principal));
+    const changed = this.state.changed(before, await this.look());
+    for (const [index, { principal, verdict }] of cells.entries()) {
+      const answer = answers[index];
+      this.note(answer?.status === verdict, `${route}, ${principal}, expected ${verdict}`, answer ?? 'no answer');
+    }
+    if (changed !== '') await this.blame(route, changed, cells);
+  }
+
+  private async blame(route: string, changed: string, cells: readonly { principal: Principal }[]): Promise<void> {
+    const guilty: string[] = [];
+    for (const { principal } of cells) {
+      await this.reset();
+      const before = await this.look();
+      await this.askAs(route, principal);
+      if (this.state.changed(before, await this.look()) !== '') guilty.push(principal);
+    }
+    await this.reset();
     this.note(
-      answer.status === status && isSame,
-      `${route}, ${principal}, expected ${status}${isSame ? '' : ', rows changed'}`,
-      answer,
+      false,
+      `${route}, refused, but rows of ${changed} changed`,
+      `by ${guilty.join(', ') || 'nobody who was asked again'}`,
     );
+  }
+
+  private askAs(route: string, principal: Principal): Promise<Answer> {
+    const { own } = this.worlds;
+    return this.ask(route, rowOf(route).ask(own.ids, own.credentials), this.tokens[principal]);
   }
 
   private async forged(route: string, asked: Asked): Promise<void> {
@@ -117,8 +149,7 @@ export class RouteMatrix {
   }
 
   private async may(route: string, row: RouteRow, principal: Principal): Promise<void> {
-    const { own } = this.worlds;
-    const answer = await this.ask(route, row.ask(own.ids, own.credentials), this.tokens[principal]);
+    const answer = await this.askAs(route, principal);
     if (answer.status < 400) this.done += 1;
     const isAnswered = !REFUSALS.includes(answer.status) || (row.absent === true && answer.status === 404);
     this.note(isAnswered && answer.status !== 500, `${route}, ${principal}, who may`, answer);

@@ -1,4 +1,5 @@
 import type { Role } from '@rahatback/contracts';
+import { testSecret } from '@rahatback/testing';
 import { TEST_PASSWORD } from '../../testing/start-api.js';
 import type { Credentials, Ids } from './world.js';
 
@@ -40,6 +41,7 @@ const [viewer, operator, admin, owner] = [row('viewer'), row('operator'), row('a
 const anybody = (ask: Ask = nothing, options: Options = {}): RouteRow => ({ who: 'anybody', ask, ...options });
 const credential = (ask: Ask, forged: Asked): RouteRow => ({ who: 'credential', ask, forged });
 
+const NEW_PASSWORD = testSecret('another-person-password');
 const PERSON = { password: TEST_PASSWORD, name: 'New' };
 const CONNECTION = { type: 'postgresql', host: 'localhost', port: 5432, username: 'shop', database: 'shop' };
 const KEY = Buffer.alloc(32, 7).toString('base64');
@@ -64,10 +66,26 @@ export const ROUTES: Readonly<Record<string, RouteRow>> = {
   'POST /v1/auth/login': credential((_ids, { email }) => ({ body: { email, password: TEST_PASSWORD } }), {
     body: { email: 'nobody@example.com', password: 'not the password' },
   }),
+  'POST /v1/auth/login/totp': credential((_ids, { secondStep }) => ({ body: secondStep() }), {
+    body: { challenge: 'e30.AAAA', code: '000000' },
+  }),
   'POST /v1/auth/refresh': credential((_ids, { refreshToken }) => ({ body: { refreshToken } }), { body: { refreshToken: 'x' } }),
   'POST /v1/auth/logout': anybody((_ids, { refreshToken }) => ({ body: { refreshToken } })),
-  'POST /v1/auth/step-up': operator(() => ({ body: { password: TEST_PASSWORD } })),
+  'POST /v1/auth/step-up': viewer(() => ({ body: { password: TEST_PASSWORD } })),
   'GET /v1/auth/me': viewer(),
+  'POST /v1/auth/password': viewer(() => ({ body: { currentPassword: TEST_PASSWORD, newPassword: NEW_PASSWORD } })),
+  'GET /v1/auth/sessions': viewer(),
+  'DELETE /v1/auth/sessions/:id': viewer(({ session }) => ({ id: session }), { absent: true }),
+  'POST /v1/auth/sessions/end-others': viewer(),
+  'GET /v1/auth/totp': viewer(),
+  'POST /v1/auth/totp/enrol': viewer(),
+  'POST /v1/auth/totp/confirm': viewer(() => ({ body: { code: '000000' } })),
+  'POST /v1/auth/totp/recovery-codes': viewer(),
+  'DELETE /v1/auth/totp': viewer(),
+
+  'POST /v1/api-tokens': viewer(() => ({ body: { name: 'Program', scopes: ['read'] } })),
+  'GET /v1/api-tokens': viewer(),
+  'DELETE /v1/api-tokens/:id': viewer(({ apiToken }) => ({ id: apiToken }), { absent: true }),
 
   'GET /v1/workspace': viewer(),
   'PATCH /v1/workspace': owner(() => ({ body: { name: 'Renamed' } })),

@@ -61,6 +61,12 @@ export class TenantState {
     return { everything: rows.map(([all]) => all).join('\n'), own: rows.map(([, part]) => part).join('\n') };
   }
 
+  /** Names of the tables in which two looks differ. */
+  changed(before: Look, after: Look): string {
+    const [was, is] = [before.everything.split('\n'), after.everything.split('\n')];
+    return this.tables.filter((_table, index) => was[index] !== is[index]).join(', ');
+  }
+
   /** Every text of at least eight characters in a workspace's rows, at any depth, that no row of the other one holds. */
   async secretsOf(workspaceId: string, otherId: string): Promise<ReadonlySet<string>> {
     const [own, other] = [await this.texts(workspaceId), await this.texts(otherId)];

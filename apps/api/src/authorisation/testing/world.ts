@@ -1,12 +1,24 @@
 import { createHash, randomUUID } from 'node:crypto';
-import type { BackupPayload, DownloadAnswer, ExportAnswer, SignedRequest, UploadBeginAnswer } from '@rahatback/contracts';
+import type {
+  BackupPayload,
+  DownloadAnswer,
+  ExportAnswer,
+  SessionAnswer,
+  SessionView,
+  SignedRequest,
+  UploadBeginAnswer,
+} from '@rahatback/contracts';
 import { enrolProofBytes, generateSealKeyPair, generateSigningKeyPair, signBytes } from '@rahatback/crypto';
 import { sha256Hex } from '../../modules/agents/enrol-code.js';
 import { newCode } from '../../modules/agents/testing/agent-scene.js';
+import { LoginChallenges } from '../../modules/auth/login-challenges.service.js';
+import { PeopleRepository } from '../../modules/auth/people.repository.js';
+import { codeAt, enrolTotp } from '../../modules/auth/testing/authenticator.js';
 import { DoorAgent, type BackupScene, type SentCommand } from '../../modules/backups/testing/backup-scene.js';
 import { RestoreScene } from '../../modules/restore/testing/restore-scene.js';
 import { VerificationTalk, type VerificationCommand } from '../../modules/verification/testing/verification-scene.js';
 import type { RunningApi } from '../../testing/start-api.js';
+import { TEST_PASSWORD } from '../../testing/start-api.js';
 
 const KINDS = [
   'agent',
@@ -24,6 +36,8 @@ const KINDS = [
   'idleDatabase',
   'idleStorage',
   'idleBackup',
+  'session',
+  'apiToken',
 ] as const;
 export type Kind = (typeof KINDS)[number];
 
@@ -36,6 +50,8 @@ export interface Credentials {
   fresh(): string;
   readonly email: string;
   readonly refreshToken: string;
+  /** The body of a second step of log-in, good for once. */
+  secondStep(): object;
   /** The body of an agent's enrolment; 'forged' signs with another key than it shows. */
   enrolment(kind: 'good' | 'forged'): object;
   readonly download: string;
@@ -80,12 +96,15 @@ export class World {
       swapped: swapped.id,
       verification: verification.payload.verificationId,
       exported: exported.body.commandId,
+      session: await otherSession(base),
+      apiToken: (await base.call<{ id: string }>('POST', '/v1/api-tokens', { name: 'Known', scopes: ['read'] })).body.id,
     };
     const holes = Object.entries(ids).filter(([, id]) => typeof id !== 'string');
     if (holes.length > 0) throw new Error(`Not made: ${holes.map(([kind]) => kind).join(', ')}`);
     const credentials = {
       ...(await tickets(base, running.command, { verification, backupId })),
       ...(await logIn(base)),
+      secondStep: await secondStep(base),
       retired: swapped.retiredDatabase ?? '',
     };
     return new World(api, scene, ids, credentials, { backup: running.command, verification });
@@ -123,6 +142,28 @@ async function logIn({ api, owner }: BackupScene) {
     refreshToken: owner.refreshToken,
     enrolment: (kind: 'good' | 'forged') => enrolmentOf(code, kind),
   };
+}
+
+/** A log-in of the owner that nothing works with. */
+async function otherSession({ api, owner }: BackupScene): Promise<string> {
+  await api.call('POST', '/v1/auth/login', { body: { email: owner.email, password: TEST_PASSWORD } });
+  const { body } = await api.call('GET', '/v1/auth/sessions', { token: owner.accessToken });
+  return (body as SessionView[]).find(({ current }) => !current)?.id ?? '';
+}
+
+/** A member with an authenticator, who has typed the password. */
+async function secondStep({ api, owner }: BackupScene): Promise<() => object> {
+  const member = { email: `totp-${randomUUID()}@example.com`, password: TEST_PASSWORD };
+  await api.call('POST', '/v1/workspace/members', {
+    token: owner.accessToken,
+    body: { ...member, name: 'Has a code', role: 'viewer' },
+  });
+  const session = (await api.call('POST', '/v1/auth/login', { body: member })).body as SessionAnswer;
+  const { secret } = await enrolTotp(api, session.tokens.accessToken);
+  await api.postgres.query(`UPDATE totp_factors SET last_step = 0 WHERE user_id = '${session.user.id}'`);
+  const person = await api.app.get(PeopleRepository).findById(session.user.id, owner.workspaceId, '127.0.0.1');
+  if (!person) throw new Error('The member with an authenticator is not there.');
+  return () => ({ challenge: api.app.get(LoginChallenges).issue(person).challenge, code: codeAt(secret) });
 }
 
 function enrolmentOf(code: string, kind: 'good' | 'forged'): object {

@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client/index.js';
-import type { AgentsCreateCodeData, AgentsCreateCodeErrors, AgentsCreateCodeResponses, AgentsEnrolData, AgentsEnrolErrors, AgentsEnrolResponses, AgentsGetData, AgentsGetErrors, AgentsGetResponses, AgentsListData, AgentsListErrors, AgentsListResponses, AgentsReacceptData, AgentsReacceptErrors, AgentsReacceptResponses, AgentsRevokeData, AgentsRevokeErrors, AgentsRevokeResponses, AuditCheckpointData, AuditCheckpointErrors, AuditCheckpointResponses, AuditExportData, AuditExportErrors, AuditExportResponses, AuditListData, AuditListErrors, AuditListResponses, AuditVerifyData, AuditVerifyErrors, AuditVerifyResponses, AuthLoginData, AuthLoginErrors, AuthLoginResponses, AuthLogoutData, AuthLogoutErrors, AuthLogoutResponses, AuthMeData, AuthMeErrors, AuthMeResponses, AuthRefreshData, AuthRefreshErrors, AuthRefreshResponses, AuthRegisterData, AuthRegisterErrors, AuthRegisterResponses, AuthStepUpData, AuthStepUpErrors, AuthStepUpResponses, BackupArchiveDownloadData, BackupArchiveDownloadErrors, BackupArchiveDownloadResponses, BackupArchiveRequestData, BackupArchiveRequestErrors, BackupArchiveRequestResponses, BackupExportsStartData, BackupExportsStartErrors, BackupExportsStartResponses, BackupExportsViewData, BackupExportsViewErrors, BackupExportsViewResponses, BackupsCancelData, BackupsCancelErrors, BackupsCancelResponses, BackupsDetailData, BackupsDetailErrors, BackupsDetailResponses, BackupsListData, BackupsListErrors, BackupsListResponses, BackupsRemoveData, BackupsRemoveErrors, BackupsRemoveResponses, BackupsRunData, BackupsRunErrors, BackupsRunResponses, CatalogueImportData, CatalogueImportErrors, CatalogueImportResponses, CatalogueReadTrustData, CatalogueReadTrustErrors, CatalogueReadTrustResponses, CatalogueReconcileData, CatalogueReconcileErrors, CatalogueReconcileResponses, DatabasesCreateData, DatabasesCreateErrors, DatabasesCreateResponses, DatabasesGetData, DatabasesGetErrors, DatabasesGetResponses, DatabasesListData, DatabasesListErrors, DatabasesListResponses, DatabasesRebindToData, DatabasesRebindToErrors, DatabasesRebindToResponses, DatabasesRemoveData, DatabasesRemoveErrors, DatabasesRemoveResponses, DatabasesTestSavedData, DatabasesTestSavedErrors, DatabasesTestSavedResponses, DatabasesTestUnsavedData, DatabasesTestUnsavedErrors, DatabasesTestUnsavedResponses, DatabasesUpdateData, DatabasesUpdateErrors, DatabasesUpdateResponses, HealthLiveData, HealthLiveErrors, HealthLiveResponses, HealthReadyData, HealthReadyErrors, HealthReadyResponses, HealthScrapeData, HealthScrapeErrors, HealthScrapeResponses, JobsCreateData, JobsCreateErrors, JobsCreateResponses, JobsGetData, JobsGetErrors, JobsGetResponses, JobsListData, JobsListErrors, JobsListResponses, JobsRemoveData, JobsRemoveErrors, JobsRemoveResponses, JobsUpdateData, JobsUpdateErrors, JobsUpdateResponses, PartsGetData, PartsGetErrors, PartsGetResponses, PartsPutData, PartsPutErrors, PartsPutResponses, RestoreCancelData, RestoreCancelErrors, RestoreCancelResponses, RestoreDiscardData, RestoreDiscardErrors, RestoreDiscardResponses, RestoreGetData, RestoreGetErrors, RestoreGetResponses, RestoreKeysFileData, RestoreKeysFileErrors, RestoreKeysFileResponses, RestoreListData, RestoreListErrors, RestoreListResponses, RestorePreflightData, RestorePreflightErrors, RestorePreflightResponses, RestoreStartData, RestoreStartErrors, RestoreStartResponses, RestoreSwapData, RestoreSwapErrors, RestoreSwapResponses, RestoreUndoData, RestoreUndoErrors, RestoreUndoResponses, StoragesCreateData, StoragesCreateErrors, StoragesCreateResponses, StoragesGetData, StoragesGetErrors, StoragesGetResponses, StoragesListData, StoragesListErrors, StoragesListResponses, StoragesRemoveData, StoragesRemoveErrors, StoragesRemoveResponses, StoragesTestSavedData, StoragesTestSavedErrors, StoragesTestSavedResponses, StoragesTestUnsavedData, StoragesTestUnsavedErrors, StoragesTestUnsavedResponses, StoragesUpdateData, StoragesUpdateErrors, StoragesUpdateResponses, VerificationCancelData, VerificationCancelErrors, VerificationCancelResponses, VerificationGetData, VerificationGetErrors, VerificationGetResponses, VerificationListData, VerificationListErrors, VerificationListResponses, VerificationOfBackupData, VerificationOfBackupErrors, VerificationOfBackupResponses, VerificationStartData, VerificationStartErrors, VerificationStartResponses, WorkspaceAddMemberData, WorkspaceAddMemberErrors, WorkspaceAddMemberResponses, WorkspaceMembersData, WorkspaceMembersErrors, WorkspaceMembersResponses, WorkspaceReadData, WorkspaceReadErrors, WorkspaceReadResponses, WorkspaceUpdateData, WorkspaceUpdateErrors, WorkspaceUpdateResponses } from './types.gen.js';
+import type { AgentsCreateCodeData, AgentsCreateCodeErrors, AgentsCreateCodeResponses, AgentsEnrolData, AgentsEnrolErrors, AgentsEnrolResponses, AgentsGetData, AgentsGetErrors, AgentsGetResponses, AgentsListData, AgentsListErrors, AgentsListResponses, AgentsReacceptData, AgentsReacceptErrors, AgentsReacceptResponses, AgentsRevokeData, AgentsRevokeErrors, AgentsRevokeResponses, ApiTokensCreateData, ApiTokensCreateErrors, ApiTokensCreateResponses, ApiTokensListData, ApiTokensListErrors, ApiTokensListResponses, ApiTokensRevokeData, ApiTokensRevokeErrors, ApiTokensRevokeResponses, AuditCheckpointData, AuditCheckpointErrors, AuditCheckpointResponses, AuditExportData, AuditExportErrors, AuditExportResponses, AuditListData, AuditListErrors, AuditListResponses, AuditVerifyData, AuditVerifyErrors, AuditVerifyResponses, AuthLoginData, AuthLoginErrors, AuthLoginResponses, AuthLoginWithCodeData, AuthLoginWithCodeErrors, AuthLoginWithCodeResponses, AuthLogoutData, AuthLogoutErrors, AuthLogoutResponses, AuthMeData, AuthMeErrors, AuthMeResponses, AuthRefreshData, AuthRefreshErrors, AuthRefreshResponses, AuthRegisterData, AuthRegisterErrors, AuthRegisterResponses, AuthStepUpData, AuthStepUpErrors, AuthStepUpResponses, BackupArchiveDownloadData, BackupArchiveDownloadErrors, BackupArchiveDownloadResponses, BackupArchiveRequestData, BackupArchiveRequestErrors, BackupArchiveRequestResponses, BackupExportsStartData, BackupExportsStartErrors, BackupExportsStartResponses, BackupExportsViewData, BackupExportsViewErrors, BackupExportsViewResponses, BackupsCancelData, BackupsCancelErrors, BackupsCancelResponses, BackupsDetailData, BackupsDetailErrors, BackupsDetailResponses, BackupsListData, BackupsListErrors, BackupsListResponses, BackupsRemoveData, BackupsRemoveErrors, BackupsRemoveResponses, BackupsRunData, BackupsRunErrors, BackupsRunResponses, CatalogueImportData, CatalogueImportErrors, CatalogueImportResponses, CatalogueReadTrustData, CatalogueReadTrustErrors, CatalogueReadTrustResponses, CatalogueReconcileData, CatalogueReconcileErrors, CatalogueReconcileResponses, DatabasesCreateData, DatabasesCreateErrors, DatabasesCreateResponses, DatabasesGetData, DatabasesGetErrors, DatabasesGetResponses, DatabasesListData, DatabasesListErrors, DatabasesListResponses, DatabasesRebindToData, DatabasesRebindToErrors, DatabasesRebindToResponses, DatabasesRemoveData, DatabasesRemoveErrors, DatabasesRemoveResponses, DatabasesTestSavedData, DatabasesTestSavedErrors, DatabasesTestSavedResponses, DatabasesTestUnsavedData, DatabasesTestUnsavedErrors, DatabasesTestUnsavedResponses, DatabasesUpdateData, DatabasesUpdateErrors, DatabasesUpdateResponses, HealthLiveData, HealthLiveErrors, HealthLiveResponses, HealthReadyData, HealthReadyErrors, HealthReadyResponses, HealthScrapeData, HealthScrapeErrors, HealthScrapeResponses, JobsCreateData, JobsCreateErrors, JobsCreateResponses, JobsGetData, JobsGetErrors, JobsGetResponses, JobsListData, JobsListErrors, JobsListResponses, JobsRemoveData, JobsRemoveErrors, JobsRemoveResponses, JobsUpdateData, JobsUpdateErrors, JobsUpdateResponses, OwnAccountChangePasswordData, OwnAccountChangePasswordErrors, OwnAccountChangePasswordResponses, OwnAccountEndData, OwnAccountEndErrors, OwnAccountEndOthersData, OwnAccountEndOthersErrors, OwnAccountEndOthersResponses, OwnAccountEndResponses, OwnAccountListData, OwnAccountListErrors, OwnAccountListResponses, PartsGetData, PartsGetErrors, PartsGetResponses, PartsPutData, PartsPutErrors, PartsPutResponses, RestoreCancelData, RestoreCancelErrors, RestoreCancelResponses, RestoreDiscardData, RestoreDiscardErrors, RestoreDiscardResponses, RestoreGetData, RestoreGetErrors, RestoreGetResponses, RestoreKeysFileData, RestoreKeysFileErrors, RestoreKeysFileResponses, RestoreListData, RestoreListErrors, RestoreListResponses, RestorePreflightData, RestorePreflightErrors, RestorePreflightResponses, RestoreStartData, RestoreStartErrors, RestoreStartResponses, RestoreSwapData, RestoreSwapErrors, RestoreSwapResponses, RestoreUndoData, RestoreUndoErrors, RestoreUndoResponses, StoragesCreateData, StoragesCreateErrors, StoragesCreateResponses, StoragesGetData, StoragesGetErrors, StoragesGetResponses, StoragesListData, StoragesListErrors, StoragesListResponses, StoragesRemoveData, StoragesRemoveErrors, StoragesRemoveResponses, StoragesTestSavedData, StoragesTestSavedErrors, StoragesTestSavedResponses, StoragesTestUnsavedData, StoragesTestUnsavedErrors, StoragesTestUnsavedResponses, StoragesUpdateData, StoragesUpdateErrors, StoragesUpdateResponses, TotpConfirmData, TotpConfirmErrors, TotpConfirmResponses, TotpDisableData, TotpDisableErrors, TotpDisableResponses, TotpEnrolData, TotpEnrolErrors, TotpEnrolResponses, TotpReadData, TotpReadErrors, TotpReadResponses, TotpRenewCodesData, TotpRenewCodesErrors, TotpRenewCodesResponses, VerificationCancelData, VerificationCancelErrors, VerificationCancelResponses, VerificationGetData, VerificationGetErrors, VerificationGetResponses, VerificationListData, VerificationListErrors, VerificationListResponses, VerificationOfBackupData, VerificationOfBackupErrors, VerificationOfBackupResponses, VerificationStartData, VerificationStartErrors, VerificationStartResponses, WorkspaceAddMemberData, WorkspaceAddMemberErrors, WorkspaceAddMemberResponses, WorkspaceMembersData, WorkspaceMembersErrors, WorkspaceMembersResponses, WorkspaceReadData, WorkspaceReadErrors, WorkspaceReadResponses, WorkspaceUpdateData, WorkspaceUpdateErrors, WorkspaceUpdateResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -80,6 +80,16 @@ export const authLogin = <ThrowOnError extends boolean = false>(options: Options
     }
 });
 
+export const authLoginWithCode = <ThrowOnError extends boolean = false>(options: Options<AuthLoginWithCodeData, ThrowOnError>): RequestResult<AuthLoginWithCodeResponses, AuthLoginWithCodeErrors, ThrowOnError> => (options.client ?? client).post<AuthLoginWithCodeResponses, AuthLoginWithCodeErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/auth/login/totp',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
 export const authRefresh = <ThrowOnError extends boolean = false>(options: Options<AuthRefreshData, ThrowOnError>): RequestResult<AuthRefreshResponses, AuthRefreshErrors, ThrowOnError> => (options.client ?? client).post<AuthRefreshResponses, AuthRefreshErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/auth/refresh',
@@ -116,6 +126,68 @@ export const authMe = <ThrowOnError extends boolean = false>(options?: Options<A
     ...options
 });
 
+export const ownAccountList = <ThrowOnError extends boolean = false>(options?: Options<OwnAccountListData, ThrowOnError>): RequestResult<OwnAccountListResponses, OwnAccountListErrors, ThrowOnError> => (options?.client ?? client).get<OwnAccountListResponses, OwnAccountListErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/auth/sessions',
+    ...options
+});
+
+export const ownAccountEnd = <ThrowOnError extends boolean = false>(options: Options<OwnAccountEndData, ThrowOnError>): RequestResult<OwnAccountEndResponses, OwnAccountEndErrors, ThrowOnError> => (options.client ?? client).delete<OwnAccountEndResponses, OwnAccountEndErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/auth/sessions/{id}',
+    ...options
+});
+
+export const ownAccountEndOthers = <ThrowOnError extends boolean = false>(options?: Options<OwnAccountEndOthersData, ThrowOnError>): RequestResult<OwnAccountEndOthersResponses, OwnAccountEndOthersErrors, ThrowOnError> => (options?.client ?? client).post<OwnAccountEndOthersResponses, OwnAccountEndOthersErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/auth/sessions/end-others',
+    ...options
+});
+
+export const ownAccountChangePassword = <ThrowOnError extends boolean = false>(options: Options<OwnAccountChangePasswordData, ThrowOnError>): RequestResult<OwnAccountChangePasswordResponses, OwnAccountChangePasswordErrors, ThrowOnError> => (options.client ?? client).post<OwnAccountChangePasswordResponses, OwnAccountChangePasswordErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/auth/password',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const totpDisable = <ThrowOnError extends boolean = false>(options?: Options<TotpDisableData, ThrowOnError>): RequestResult<TotpDisableResponses, TotpDisableErrors, ThrowOnError> => (options?.client ?? client).delete<TotpDisableResponses, TotpDisableErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/auth/totp',
+    ...options
+});
+
+export const totpRead = <ThrowOnError extends boolean = false>(options?: Options<TotpReadData, ThrowOnError>): RequestResult<TotpReadResponses, TotpReadErrors, ThrowOnError> => (options?.client ?? client).get<TotpReadResponses, TotpReadErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/auth/totp',
+    ...options
+});
+
+export const totpEnrol = <ThrowOnError extends boolean = false>(options?: Options<TotpEnrolData, ThrowOnError>): RequestResult<TotpEnrolResponses, TotpEnrolErrors, ThrowOnError> => (options?.client ?? client).post<TotpEnrolResponses, TotpEnrolErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/auth/totp/enrol',
+    ...options
+});
+
+export const totpConfirm = <ThrowOnError extends boolean = false>(options: Options<TotpConfirmData, ThrowOnError>): RequestResult<TotpConfirmResponses, TotpConfirmErrors, ThrowOnError> => (options.client ?? client).post<TotpConfirmResponses, TotpConfirmErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/auth/totp/confirm',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const totpRenewCodes = <ThrowOnError extends boolean = false>(options?: Options<TotpRenewCodesData, ThrowOnError>): RequestResult<TotpRenewCodesResponses, TotpRenewCodesErrors, ThrowOnError> => (options?.client ?? client).post<TotpRenewCodesResponses, TotpRenewCodesErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/auth/totp/recovery-codes',
+    ...options
+});
+
 export const workspaceRead = <ThrowOnError extends boolean = false>(options?: Options<WorkspaceReadData, ThrowOnError>): RequestResult<WorkspaceReadResponses, WorkspaceReadErrors, ThrowOnError> => (options?.client ?? client).get<WorkspaceReadResponses, WorkspaceReadErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/workspace',
@@ -146,6 +218,28 @@ export const workspaceAddMember = <ThrowOnError extends boolean = false>(options
         'Content-Type': 'application/json',
         ...options.headers
     }
+});
+
+export const apiTokensList = <ThrowOnError extends boolean = false>(options?: Options<ApiTokensListData, ThrowOnError>): RequestResult<ApiTokensListResponses, ApiTokensListErrors, ThrowOnError> => (options?.client ?? client).get<ApiTokensListResponses, ApiTokensListErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/api-tokens',
+    ...options
+});
+
+export const apiTokensCreate = <ThrowOnError extends boolean = false>(options: Options<ApiTokensCreateData, ThrowOnError>): RequestResult<ApiTokensCreateResponses, ApiTokensCreateErrors, ThrowOnError> => (options.client ?? client).post<ApiTokensCreateResponses, ApiTokensCreateErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/api-tokens',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const apiTokensRevoke = <ThrowOnError extends boolean = false>(options: Options<ApiTokensRevokeData, ThrowOnError>): RequestResult<ApiTokensRevokeResponses, ApiTokensRevokeErrors, ThrowOnError> => (options.client ?? client).delete<ApiTokensRevokeResponses, ApiTokensRevokeErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/api-tokens/{id}',
+    ...options
 });
 
 export const agentsCreateCode = <ThrowOnError extends boolean = false>(options: Options<AgentsCreateCodeData, ThrowOnError>): RequestResult<AgentsCreateCodeResponses, AgentsCreateCodeErrors, ThrowOnError> => (options.client ?? client).post<AgentsCreateCodeResponses, AgentsCreateCodeErrors, ThrowOnError>({

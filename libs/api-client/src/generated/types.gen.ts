@@ -15,6 +15,13 @@ export type RegisterDto = {
 export type LoginDto = {
     email: string;
     password: string;
+    deviceToken?: string;
+};
+
+export type LoginCodeDto = {
+    challenge: string;
+    code: string;
+    deviceToken?: string;
 };
 
 export type RefreshDto = {
@@ -22,12 +29,23 @@ export type RefreshDto = {
 };
 
 export type StepUpDto = {
-    password: string;
+    password?: string;
+    code?: string;
+};
+
+export type ChangePasswordDto = {
+    currentPassword: string;
+    newPassword: string;
+};
+
+export type ConfirmTotpDto = {
+    code: string;
 };
 
 export type UpdateWorkspaceDto = {
     name?: string;
     recoveryRecipient?: string;
+    requireTotp?: boolean;
 };
 
 export type AddMemberDto = {
@@ -35,6 +53,12 @@ export type AddMemberDto = {
     name: string;
     password: string;
     role: 'owner' | 'admin' | 'operator' | 'viewer';
+};
+
+export type CreateApiTokenDto = {
+    name: string;
+    scopes: Array<'read' | 'backups:run' | 'restores:run' | 'setup:write' | 'admin'>;
+    expiresInDays?: number;
 };
 
 export type CreateEnrolCodeDto = {
@@ -255,6 +279,19 @@ export type AgentViewPage = {
     estimated?: boolean;
 };
 
+export type ApiTokenView = {
+    id: string;
+    name: string;
+    prefix: string;
+    scopes: Array<'read' | 'backups:run' | 'restores:run' | 'setup:write' | 'admin'>;
+    userId: string;
+    createdAt: string;
+    expiresAt: string;
+    lastUsedAt: string | null;
+    lastUsedIp: string | null;
+    revokedAt: string | null;
+};
+
 export type AttemptStep = {
     name: string;
     at: string;
@@ -446,6 +483,20 @@ export type ConnectionTestAnswer = {
     agentId: string;
 };
 
+export type CreatedApiToken = {
+    token: string;
+    id: string;
+    name: string;
+    prefix: string;
+    scopes: Array<'read' | 'backups:run' | 'restores:run' | 'setup:write' | 'admin'>;
+    userId: string;
+    createdAt: string;
+    expiresAt: string;
+    lastUsedAt: string | null;
+    lastUsedIp: string | null;
+    revokedAt: string | null;
+};
+
 export type DatabaseView = {
     id: string;
     name: string;
@@ -567,12 +618,22 @@ export type JobViewPage = {
     estimated?: boolean;
 };
 
+export type LoginChallenge = {
+    challenge: string;
+    challengeExpiresAt: string;
+};
+
+export type PasswordAnswer = {
+    sessionsEnded: number;
+    deviceToken?: string;
+};
+
 export type PersonView = {
     id: string;
     email: string;
     name: string;
     workspaceId: string;
-    role: 'owner' | 'admin' | 'operator' | 'viewer';
+    role: 'admin' | 'owner' | 'operator' | 'viewer';
 };
 
 export type PreflightAnswer = {
@@ -610,6 +671,10 @@ export type ReconcileAnswer = {
     orphaned: number;
     altered: number;
     differences: Array<CatalogueDifference>;
+};
+
+export type RecoveryCodesAnswer = {
+    recoveryCodes: Array<string>;
 };
 
 export type RestoreAnswer = {
@@ -661,6 +726,21 @@ export type RestoreViewPage = {
 export type SessionAnswer = {
     user: PersonView;
     tokens: TokenAnswer;
+    deviceToken?: string;
+};
+
+export type SessionView = {
+    id: string;
+    ip: string | null;
+    userAgent: string | null;
+    startedAt: string;
+    lastUsedAt: string;
+    expiresAt: string;
+    current: boolean;
+};
+
+export type SessionsEndedAnswer = {
+    ended: number;
 };
 
 export type StepUpAnswer = {
@@ -727,6 +807,17 @@ export type ToolVersion = {
     path: string;
 };
 
+export type TotpEnrolment = {
+    secret: string;
+    otpauthUrl: string;
+};
+
+export type TotpView = {
+    enrolledAt: string | null;
+    recoveryCodesLeft: number;
+    required: boolean;
+};
+
 export type TrustAnswer = {
     serverPublicKey: string;
     serverKeyId: string;
@@ -790,11 +881,12 @@ export type WorkspaceView = {
     id: string;
     name: string;
     recoveryRecipient: string | null;
+    requireTotp: boolean;
     createdAt: string;
 };
 
 export type ErrorBody = {
-    code: 'VALIDATION' | 'BODY_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CONFLICT' | 'FORBIDDEN' | 'RATE_LIMITED' | 'SCHEDULE_UNSUPPORTED' | 'CRON_INVALID' | 'TZ_INVALID' | 'ORIGIN_FORBIDDEN' | 'UNAUTHENTICATED' | 'LOGIN_FAILED' | 'LOGIN_THROTTLED' | 'SESSION_EXPIRED' | 'SESSION_REUSED' | 'STEP_UP_REQUIRED' | 'EMAIL_TAKEN' | 'PASSWORD_WEAK' | 'PASSPHRASE_WEAK' | 'RECOVERY_KEY_MISSING' | 'RECOVERY_KEY_INVALID' | 'NO_AGENT_ONLINE' | 'AGENT_OFFLINE' | 'ENROL_REFUSED' | 'AGENT_AUTH_FAILED' | 'AGENT_REVOKED' | 'AGENT_QUARANTINED' | 'AGENT_UPGRADE_REQUIRED' | 'AGENT_TIMEOUT' | 'AGENT_RESTARTED' | 'AGENT_POLICY_REFUSED' | 'WS_BAD_FRAME' | 'COMMAND_REFUSED' | 'COMMAND_EXPIRED' | 'FENCED' | 'LEASE_EXPIRED' | 'TIME_LIMIT' | 'CANCELLED' | 'ALREADY_RUNNING' | 'TOO_LATE' | 'DB_UNREACHABLE' | 'DB_AUTH_FAILED' | 'DB_NOT_FOUND' | 'DB_PRIVILEGE' | 'DB_TLS' | 'DB_CONNECTION_LOST' | 'TOOL_VERSION' | 'TOOL_MISSING' | 'TOOL_VULNERABLE' | 'ENGINE_UNSUPPORTED' | 'ENGINE_MISMATCH' | 'VERSION_DOWNGRADE' | 'HOST_FORBIDDEN' | 'DUMP_FAILED' | 'DUMP_KILLED' | 'DUMP_INCOMPLETE' | 'DUMP_STALLED' | 'RESTORE_FAILED' | 'RESTORE_TARGET_EXISTS' | 'RESTORE_TARGET_LIVE' | 'RESTORE_DIGEST_MISMATCH' | 'RESTORE_PREFLIGHT' | 'SWAP_REFUSED' | 'SWAP_FAILED' | 'UNDO_EXPIRED' | 'CONFIRMATION_MISMATCH' | 'SELECTION_INVALID' | 'VERIFICATION_FAILED' | 'SERVER_BINARIES_MISSING' | 'BACKUP_DAMAGED' | 'PIPELINE_FAILED' | 'STORAGE_UNREACHABLE' | 'STORAGE_TRANSIENT' | 'STORAGE_PERMANENT' | 'S3_BUCKET' | 'S3_REGION' | 'S3_DENIED' | 'S3_CREDENTIALS' | 'PATH_FORBIDDEN' | 'NO_SPACE' | 'OBJECT_EXISTS' | 'OBJECT_MISSING' | 'UPLOAD_MISSING' | 'PART_INVALID' | 'URL_EXPIRED' | 'STORAGE_IN_USE' | 'CHAIN_IN_USE' | 'WRONG_KEY' | 'DATA_CORRUPT' | 'DATA_TRUNCATED' | 'FORMAT_UNSUPPORTED' | 'MANIFEST_INVALID' | 'KDF_PARAMS_REFUSED' | 'KEYS_INVALID' | 'CHECKSUM_MISMATCH' | 'CONFIG_INVALID' | 'BOOT_CHECK_REDIS_POLICY' | 'BOOT_CHECK_POSTGRES_VERSION' | 'BOOT_CHECK_SCHEMA' | 'BOOT_CHECK_CLOCK' | 'UNAVAILABLE' | 'INTERNAL';
+    code: 'VALIDATION' | 'BODY_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'CONFLICT' | 'FORBIDDEN' | 'RATE_LIMITED' | 'SCHEDULE_UNSUPPORTED' | 'CRON_INVALID' | 'TZ_INVALID' | 'ORIGIN_FORBIDDEN' | 'UNAUTHENTICATED' | 'LOGIN_FAILED' | 'LOGIN_THROTTLED' | 'SESSION_EXPIRED' | 'SESSION_REUSED' | 'STEP_UP_REQUIRED' | 'TOTP_NEEDED' | 'TOTP_WRONG' | 'TOTP_REQUIRED' | 'TOTP_ENROLLED' | 'TOTP_NOT_ENROLLED' | 'SCOPE_MISSING' | 'EMAIL_TAKEN' | 'PASSWORD_WEAK' | 'PASSPHRASE_WEAK' | 'RECOVERY_KEY_MISSING' | 'RECOVERY_KEY_INVALID' | 'NO_AGENT_ONLINE' | 'AGENT_OFFLINE' | 'ENROL_REFUSED' | 'AGENT_AUTH_FAILED' | 'AGENT_REVOKED' | 'AGENT_QUARANTINED' | 'AGENT_UPGRADE_REQUIRED' | 'AGENT_TIMEOUT' | 'AGENT_RESTARTED' | 'AGENT_POLICY_REFUSED' | 'WS_BAD_FRAME' | 'COMMAND_REFUSED' | 'COMMAND_EXPIRED' | 'FENCED' | 'LEASE_EXPIRED' | 'TIME_LIMIT' | 'CANCELLED' | 'ALREADY_RUNNING' | 'TOO_LATE' | 'DB_UNREACHABLE' | 'DB_AUTH_FAILED' | 'DB_NOT_FOUND' | 'DB_PRIVILEGE' | 'DB_TLS' | 'DB_CONNECTION_LOST' | 'TOOL_VERSION' | 'TOOL_MISSING' | 'TOOL_VULNERABLE' | 'ENGINE_UNSUPPORTED' | 'ENGINE_MISMATCH' | 'VERSION_DOWNGRADE' | 'HOST_FORBIDDEN' | 'DUMP_FAILED' | 'DUMP_KILLED' | 'DUMP_INCOMPLETE' | 'DUMP_STALLED' | 'RESTORE_FAILED' | 'RESTORE_TARGET_EXISTS' | 'RESTORE_TARGET_LIVE' | 'RESTORE_DIGEST_MISMATCH' | 'RESTORE_PREFLIGHT' | 'SWAP_REFUSED' | 'SWAP_FAILED' | 'UNDO_EXPIRED' | 'CONFIRMATION_MISMATCH' | 'SELECTION_INVALID' | 'VERIFICATION_FAILED' | 'SERVER_BINARIES_MISSING' | 'BACKUP_DAMAGED' | 'PIPELINE_FAILED' | 'STORAGE_UNREACHABLE' | 'STORAGE_TRANSIENT' | 'STORAGE_PERMANENT' | 'S3_BUCKET' | 'S3_REGION' | 'S3_DENIED' | 'S3_CREDENTIALS' | 'PATH_FORBIDDEN' | 'NO_SPACE' | 'OBJECT_EXISTS' | 'OBJECT_MISSING' | 'UPLOAD_MISSING' | 'PART_INVALID' | 'URL_EXPIRED' | 'STORAGE_IN_USE' | 'CHAIN_IN_USE' | 'WRONG_KEY' | 'DATA_CORRUPT' | 'DATA_TRUNCATED' | 'FORMAT_UNSUPPORTED' | 'MANIFEST_INVALID' | 'KDF_PARAMS_REFUSED' | 'KEYS_INVALID' | 'CHECKSUM_MISMATCH' | 'CONFIG_INVALID' | 'BOOT_CHECK_REDIS_POLICY' | 'BOOT_CHECK_POSTGRES_VERSION' | 'BOOT_CHECK_SCHEMA' | 'BOOT_CHECK_CLOCK' | 'UNAVAILABLE' | 'INTERNAL';
     /**
      * Says what to do next.
      */
@@ -1004,10 +1096,32 @@ export type AuthLoginErrors = {
 export type AuthLoginError = AuthLoginErrors[keyof AuthLoginErrors];
 
 export type AuthLoginResponses = {
-    200: SessionAnswer;
+    200: SessionAnswer | LoginChallenge;
 };
 
 export type AuthLoginResponse = AuthLoginResponses[keyof AuthLoginResponses];
+
+export type AuthLoginWithCodeData = {
+    body: LoginCodeDto;
+    path?: never;
+    query?: never;
+    url: '/v1/auth/login/totp';
+};
+
+export type AuthLoginWithCodeErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type AuthLoginWithCodeError = AuthLoginWithCodeErrors[keyof AuthLoginWithCodeErrors];
+
+export type AuthLoginWithCodeResponses = {
+    200: SessionAnswer;
+};
+
+export type AuthLoginWithCodeResponse = AuthLoginWithCodeResponses[keyof AuthLoginWithCodeResponses];
 
 export type AuthRefreshData = {
     body: RefreshDto;
@@ -1097,6 +1211,206 @@ export type AuthMeResponses = {
 
 export type AuthMeResponse = AuthMeResponses[keyof AuthMeResponses];
 
+export type OwnAccountListData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/auth/sessions';
+};
+
+export type OwnAccountListErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type OwnAccountListError = OwnAccountListErrors[keyof OwnAccountListErrors];
+
+export type OwnAccountListResponses = {
+    200: Array<SessionView>;
+};
+
+export type OwnAccountListResponse = OwnAccountListResponses[keyof OwnAccountListResponses];
+
+export type OwnAccountEndData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/auth/sessions/{id}';
+};
+
+export type OwnAccountEndErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type OwnAccountEndError = OwnAccountEndErrors[keyof OwnAccountEndErrors];
+
+export type OwnAccountEndResponses = {
+    204: void;
+};
+
+export type OwnAccountEndResponse = OwnAccountEndResponses[keyof OwnAccountEndResponses];
+
+export type OwnAccountEndOthersData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/auth/sessions/end-others';
+};
+
+export type OwnAccountEndOthersErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type OwnAccountEndOthersError = OwnAccountEndOthersErrors[keyof OwnAccountEndOthersErrors];
+
+export type OwnAccountEndOthersResponses = {
+    200: SessionsEndedAnswer;
+};
+
+export type OwnAccountEndOthersResponse = OwnAccountEndOthersResponses[keyof OwnAccountEndOthersResponses];
+
+export type OwnAccountChangePasswordData = {
+    body: ChangePasswordDto;
+    path?: never;
+    query?: never;
+    url: '/v1/auth/password';
+};
+
+export type OwnAccountChangePasswordErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type OwnAccountChangePasswordError = OwnAccountChangePasswordErrors[keyof OwnAccountChangePasswordErrors];
+
+export type OwnAccountChangePasswordResponses = {
+    200: PasswordAnswer;
+};
+
+export type OwnAccountChangePasswordResponse = OwnAccountChangePasswordResponses[keyof OwnAccountChangePasswordResponses];
+
+export type TotpDisableData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/auth/totp';
+};
+
+export type TotpDisableErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type TotpDisableError = TotpDisableErrors[keyof TotpDisableErrors];
+
+export type TotpDisableResponses = {
+    204: void;
+};
+
+export type TotpDisableResponse = TotpDisableResponses[keyof TotpDisableResponses];
+
+export type TotpReadData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/auth/totp';
+};
+
+export type TotpReadErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type TotpReadError = TotpReadErrors[keyof TotpReadErrors];
+
+export type TotpReadResponses = {
+    200: TotpView;
+};
+
+export type TotpReadResponse = TotpReadResponses[keyof TotpReadResponses];
+
+export type TotpEnrolData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/auth/totp/enrol';
+};
+
+export type TotpEnrolErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type TotpEnrolError = TotpEnrolErrors[keyof TotpEnrolErrors];
+
+export type TotpEnrolResponses = {
+    200: TotpEnrolment;
+};
+
+export type TotpEnrolResponse = TotpEnrolResponses[keyof TotpEnrolResponses];
+
+export type TotpConfirmData = {
+    body: ConfirmTotpDto;
+    path?: never;
+    query?: never;
+    url: '/v1/auth/totp/confirm';
+};
+
+export type TotpConfirmErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type TotpConfirmError = TotpConfirmErrors[keyof TotpConfirmErrors];
+
+export type TotpConfirmResponses = {
+    200: RecoveryCodesAnswer;
+};
+
+export type TotpConfirmResponse = TotpConfirmResponses[keyof TotpConfirmResponses];
+
+export type TotpRenewCodesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/auth/totp/recovery-codes';
+};
+
+export type TotpRenewCodesErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type TotpRenewCodesError = TotpRenewCodesErrors[keyof TotpRenewCodesErrors];
+
+export type TotpRenewCodesResponses = {
+    200: RecoveryCodesAnswer;
+};
+
+export type TotpRenewCodesResponse = TotpRenewCodesResponses[keyof TotpRenewCodesResponses];
+
 export type WorkspaceReadData = {
     body?: never;
     path?: never;
@@ -1184,6 +1498,74 @@ export type WorkspaceAddMemberResponses = {
 };
 
 export type WorkspaceAddMemberResponse = WorkspaceAddMemberResponses[keyof WorkspaceAddMemberResponses];
+
+export type ApiTokensListData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/api-tokens';
+};
+
+export type ApiTokensListErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type ApiTokensListError = ApiTokensListErrors[keyof ApiTokensListErrors];
+
+export type ApiTokensListResponses = {
+    200: Array<ApiTokenView>;
+};
+
+export type ApiTokensListResponse = ApiTokensListResponses[keyof ApiTokensListResponses];
+
+export type ApiTokensCreateData = {
+    body: CreateApiTokenDto;
+    path?: never;
+    query?: never;
+    url: '/v1/api-tokens';
+};
+
+export type ApiTokensCreateErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type ApiTokensCreateError = ApiTokensCreateErrors[keyof ApiTokensCreateErrors];
+
+export type ApiTokensCreateResponses = {
+    201: CreatedApiToken;
+};
+
+export type ApiTokensCreateResponse = ApiTokensCreateResponses[keyof ApiTokensCreateResponses];
+
+export type ApiTokensRevokeData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/api-tokens/{id}';
+};
+
+export type ApiTokensRevokeErrors = {
+    /**
+     * Refused or failed.
+     */
+    default: ErrorBody;
+};
+
+export type ApiTokensRevokeError = ApiTokensRevokeErrors[keyof ApiTokensRevokeErrors];
+
+export type ApiTokensRevokeResponses = {
+    204: void;
+};
+
+export type ApiTokensRevokeResponse = ApiTokensRevokeResponses[keyof ApiTokensRevokeResponses];
 
 export type AgentsCreateCodeData = {
     body: CreateEnrolCodeDto;

@@ -17,7 +17,7 @@ describe('sessions of a person', () => {
       headers: { 'content-type': 'application/json', ...headers },
       body: JSON.stringify(body),
     });
-    return { status: answer.status, body: (await answer.json()) };
+    return { status: answer.status, body: await answer.json() };
   };
   const login = async (
     { email }: { email: string },

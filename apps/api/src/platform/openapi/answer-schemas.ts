@@ -8,10 +8,14 @@ export const ANSWERS: Readonly<Record<string, string>> = {
   'AgentsController.list': '{"$ref":"#/components/schemas/AgentViewPage"}',
   'AgentsController.reaccept': '{"$ref":"#/components/schemas/AgentView"}',
   'AgentsController.revoke': '{"$ref":"#/components/schemas/AgentView"}',
+  'ApiTokensController.create': '{"$ref":"#/components/schemas/CreatedApiToken"}',
+  'ApiTokensController.list': '{"type":"array","items":{"$ref":"#/components/schemas/ApiTokenView"}}',
   'AuditController.checkpoint': '{"$ref":"#/components/schemas/AuditCheckpointAnswer"}',
   'AuditController.list': '{"$ref":"#/components/schemas/AuditViewPage"}',
   'AuditController.verify': '{"$ref":"#/components/schemas/AuditVerification"}',
-  'AuthController.login': '{"$ref":"#/components/schemas/SessionAnswer"}',
+  'AuthController.login':
+    '{"oneOf":[{"$ref":"#/components/schemas/SessionAnswer"},{"$ref":"#/components/schemas/LoginChallenge"}]}',
+  'AuthController.loginWithCode': '{"$ref":"#/components/schemas/SessionAnswer"}',
   'AuthController.me': '{"$ref":"#/components/schemas/PersonView"}',
   'AuthController.refresh': '{"$ref":"#/components/schemas/TokenAnswer"}',
   'AuthController.register': '{"$ref":"#/components/schemas/SessionAnswer"}',
@@ -42,6 +46,9 @@ export const ANSWERS: Readonly<Record<string, string>> = {
   'JobsController.get': '{"$ref":"#/components/schemas/JobView"}',
   'JobsController.list': '{"$ref":"#/components/schemas/JobViewPage"}',
   'JobsController.update': '{"$ref":"#/components/schemas/JobView"}',
+  'OwnAccountController.changePassword': '{"$ref":"#/components/schemas/PasswordAnswer"}',
+  'OwnAccountController.endOthers': '{"$ref":"#/components/schemas/SessionsEndedAnswer"}',
+  'OwnAccountController.list': '{"type":"array","items":{"$ref":"#/components/schemas/SessionView"}}',
   'RestoreController.cancel': '{"$ref":"#/components/schemas/RestoreView"}',
   'RestoreController.discard': '{"$ref":"#/components/schemas/RestoreView"}',
   'RestoreController.get': '{"$ref":"#/components/schemas/RestoreView"}',
@@ -57,6 +64,10 @@ export const ANSWERS: Readonly<Record<string, string>> = {
   'StoragesController.testSaved': '{"$ref":"#/components/schemas/StorageTestAnswer"}',
   'StoragesController.testUnsaved': '{"$ref":"#/components/schemas/StorageTestAnswer"}',
   'StoragesController.update': '{"$ref":"#/components/schemas/StorageView"}',
+  'TotpController.confirm': '{"$ref":"#/components/schemas/RecoveryCodesAnswer"}',
+  'TotpController.enrol': '{"$ref":"#/components/schemas/TotpEnrolment"}',
+  'TotpController.read': '{"$ref":"#/components/schemas/TotpView"}',
+  'TotpController.renewCodes': '{"$ref":"#/components/schemas/RecoveryCodesAnswer"}',
   'VerificationController.cancel': '{"$ref":"#/components/schemas/VerificationView"}',
   'VerificationController.get': '{"$ref":"#/components/schemas/VerificationView"}',
   'VerificationController.list': '{"$ref":"#/components/schemas/VerificationViewPage"}',
@@ -76,6 +87,8 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
     '{"type":"object","properties":{"id":{"type":"string"},"deviceName":{"type":"string"},"label":{"type":"string","nullable":true},"platform":{"type":"string"},"version":{"type":"string"},"status":{"type":"string","enum":["online","offline","quarantined","revoked"]},"fingerprint":{"type":"string"},"signPublicKey":{"type":"string"},"sealPublicKey":{"type":"string"},"tools":{"type":"array","items":{"$ref":"#/components/schemas/ToolVersion"}},"lastSeenAt":{"type":"string","nullable":true},"createdAt":{"type":"string"}},"required":["id","deviceName","label","platform","version","status","fingerprint","signPublicKey","sealPublicKey","tools","lastSeenAt","createdAt"]}',
   AgentViewPage:
     '{"type":"object","properties":{"results":{"type":"array","items":{"$ref":"#/components/schemas/AgentView"}},"page":{"type":"number"},"limit":{"type":"number"},"totalPages":{"type":"number"},"totalResults":{"type":"number"},"estimated":{"type":"boolean"}},"required":["results","page","limit","totalPages","totalResults"]}',
+  ApiTokenView:
+    '{"type":"object","properties":{"id":{"type":"string"},"name":{"type":"string"},"prefix":{"type":"string"},"scopes":{"type":"array","items":{"type":"string","enum":["read","backups:run","restores:run","setup:write","admin"]}},"userId":{"type":"string"},"createdAt":{"type":"string"},"expiresAt":{"type":"string"},"lastUsedAt":{"type":"string","nullable":true},"lastUsedIp":{"type":"string","nullable":true},"revokedAt":{"type":"string","nullable":true}},"required":["id","name","prefix","scopes","userId","createdAt","expiresAt","lastUsedAt","lastUsedIp","revokedAt"]}',
   AttemptStep:
     '{"type":"object","properties":{"name":{"type":"string"},"at":{"type":"string"},"detail":{"type":"string"}},"required":["name","at"]}',
   AttemptView:
@@ -108,6 +121,8 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
     '{"type":"object","properties":{"kind":{"type":"string","enum":["missing","orphaned","altered"]},"key":{"type":"string"},"backupId":{"type":"string","nullable":true},"message":{"type":"string"}},"required":["kind","key","backupId","message"]}',
   ConnectionTestAnswer:
     '{"type":"object","properties":{"success":{"type":"boolean"},"serverVersion":{"type":"string"},"latencyMs":{"type":"number"},"clientTool":{"type":"string"},"compatible":{"type":"boolean"},"code":{"type":"string"},"message":{"type":"string"},"agentId":{"type":"string"}},"required":["success","agentId"]}',
+  CreatedApiToken:
+    '{"type":"object","properties":{"token":{"type":"string"},"id":{"type":"string"},"name":{"type":"string"},"prefix":{"type":"string"},"scopes":{"type":"array","items":{"type":"string","enum":["read","backups:run","restores:run","setup:write","admin"]}},"userId":{"type":"string"},"createdAt":{"type":"string"},"expiresAt":{"type":"string"},"lastUsedAt":{"type":"string","nullable":true},"lastUsedIp":{"type":"string","nullable":true},"revokedAt":{"type":"string","nullable":true}},"required":["token","id","name","prefix","scopes","userId","createdAt","expiresAt","lastUsedAt","lastUsedIp","revokedAt"]}',
   DatabaseView:
     '{"type":"object","properties":{"id":{"type":"string"},"name":{"type":"string"},"type":{"type":"string","enum":["postgresql","mysql","mongodb","mssql"]},"host":{"type":"string"},"port":{"type":"number"},"username":{"type":"string"},"database":{"type":"string"},"tlsMode":{"type":"string","enum":["disable","prefer","require","verify-ca","verify-full"]},"hasPassword":{"type":"boolean"},"agentId":{"type":"string"},"serverVersion":{"type":"string","nullable":true},"createdAt":{"type":"string"}},"required":["id","name","type","host","port","username","database","tlsMode","hasPassword","agentId","serverVersion","createdAt"]}',
   DatabaseViewPage:
@@ -130,8 +145,12 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
     '{"type":"object","properties":{"id":{"type":"string"},"databaseId":{"type":"string"},"name":{"type":"string"},"scheduleType":{"type":"string","enum":["manual","hourly","daily","weekly","monthly","custom","advanced"]},"backupType":{"type":"string","enum":["full","incremental","differential"]},"compression":{"type":"string","enum":["none","gzip","zstd"]},"isEncrypted":{"type":"boolean"},"storageType":{"type":"string","enum":["local","s3","google_drive"]},"cloudStorageId":{"type":"string"},"storagePath":{"type":"string","nullable":true},"autoVerifyAfterBackup":{"type":"boolean"},"verificationLevel":{"type":"string","enum":["BASIC","DATABASE","FULL"],"nullable":true},"retentionDays":{"type":"number","nullable":true},"timeLimitMinutes":{"type":"number"},"maxChainLength":{"type":"number"},"isActive":{"type":"boolean"},"createdAt":{"type":"string"}},"required":["id","databaseId","name","scheduleType","backupType","compression","isEncrypted","storageType","cloudStorageId","storagePath","autoVerifyAfterBackup","verificationLevel","retentionDays","timeLimitMinutes","maxChainLength","isActive","createdAt"]}',
   JobViewPage:
     '{"type":"object","properties":{"results":{"type":"array","items":{"$ref":"#/components/schemas/JobView"}},"page":{"type":"number"},"limit":{"type":"number"},"totalPages":{"type":"number"},"totalResults":{"type":"number"},"estimated":{"type":"boolean"}},"required":["results","page","limit","totalPages","totalResults"]}',
+  LoginChallenge:
+    '{"type":"object","properties":{"challenge":{"type":"string"},"challengeExpiresAt":{"type":"string"}},"required":["challenge","challengeExpiresAt"]}',
+  PasswordAnswer:
+    '{"type":"object","properties":{"sessionsEnded":{"type":"number"},"deviceToken":{"type":"string"}},"required":["sessionsEnded"]}',
   PersonView:
-    '{"type":"object","properties":{"id":{"type":"string"},"email":{"type":"string"},"name":{"type":"string"},"workspaceId":{"type":"string"},"role":{"type":"string","enum":["owner","admin","operator","viewer"]}},"required":["id","email","name","workspaceId","role"]}',
+    '{"type":"object","properties":{"id":{"type":"string"},"email":{"type":"string"},"name":{"type":"string"},"workspaceId":{"type":"string"},"role":{"type":"string","enum":["admin","owner","operator","viewer"]}},"required":["id","email","name","workspaceId","role"]}',
   PreflightAnswer:
     '{"type":"object","properties":{"ready":{"type":"boolean"},"targetDatabase":{"type":"string"},"findings":{"type":"array","items":{"$ref":"#/components/schemas/PreflightFinding"}}},"required":["ready","targetDatabase","findings"]}',
   PreflightFinding:
@@ -141,6 +160,8 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
   Readonly: '{"type":"object","additionalProperties":true}',
   ReconcileAnswer:
     '{"type":"object","properties":{"storageId":{"type":"string"},"objectsChecked":{"type":"number"},"bytesChecked":{"type":"number"},"backupsChecked":{"type":"number"},"missing":{"type":"number"},"orphaned":{"type":"number"},"altered":{"type":"number"},"differences":{"type":"array","items":{"$ref":"#/components/schemas/CatalogueDifference"}}},"required":["storageId","objectsChecked","bytesChecked","backupsChecked","missing","orphaned","altered","differences"]}',
+  RecoveryCodesAnswer:
+    '{"type":"object","properties":{"recoveryCodes":{"type":"array","items":{"type":"string"}}},"required":["recoveryCodes"]}',
   RestoreAnswer:
     '{"type":"object","properties":{"success":{"type":"boolean","enum":[true]},"status":{"type":"string","enum":["sent_to_agent"]},"message":{"type":"string"},"restoreHistoryId":{"type":"string"}},"required":["success","status","message","restoreHistoryId"]}',
   RestoreView:
@@ -148,7 +169,10 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
   RestoreViewPage:
     '{"type":"object","properties":{"results":{"type":"array","items":{"$ref":"#/components/schemas/RestoreView"}},"page":{"type":"number"},"limit":{"type":"number"},"totalPages":{"type":"number"},"totalResults":{"type":"number"},"estimated":{"type":"boolean"}},"required":["results","page","limit","totalPages","totalResults"]}',
   SessionAnswer:
-    '{"type":"object","properties":{"user":{"$ref":"#/components/schemas/PersonView"},"tokens":{"$ref":"#/components/schemas/TokenAnswer"}},"required":["user","tokens"]}',
+    '{"type":"object","properties":{"user":{"$ref":"#/components/schemas/PersonView"},"tokens":{"$ref":"#/components/schemas/TokenAnswer"},"deviceToken":{"type":"string"}},"required":["user","tokens"]}',
+  SessionView:
+    '{"type":"object","properties":{"id":{"type":"string"},"ip":{"type":"string","nullable":true},"userAgent":{"type":"string","nullable":true},"startedAt":{"type":"string"},"lastUsedAt":{"type":"string"},"expiresAt":{"type":"string"},"current":{"type":"boolean"}},"required":["id","ip","userAgent","startedAt","lastUsedAt","expiresAt","current"]}',
+  SessionsEndedAnswer: '{"type":"object","properties":{"ended":{"type":"number"}},"required":["ended"]}',
   StepUpAnswer:
     '{"type":"object","properties":{"accessToken":{"type":"string"},"accessTokenExpiresAt":{"type":"string"}},"required":["accessToken","accessTokenExpiresAt"]}',
   StorageTestAnswer:
@@ -163,6 +187,10 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
     '{"type":"object","properties":{"accessToken":{"type":"string"},"accessTokenExpiresAt":{"type":"string"},"refreshToken":{"type":"string"},"refreshTokenExpiresAt":{"type":"string"}},"required":["accessToken","accessTokenExpiresAt","refreshTokenExpiresAt"]}',
   ToolVersion:
     '{"type":"object","properties":{"name":{"type":"string"},"version":{"type":"string"},"path":{"type":"string"}},"required":["name","version","path"]}',
+  TotpEnrolment:
+    '{"type":"object","properties":{"secret":{"type":"string"},"otpauthUrl":{"type":"string"}},"required":["secret","otpauthUrl"]}',
+  TotpView:
+    '{"type":"object","properties":{"enrolledAt":{"type":"string","nullable":true},"recoveryCodesLeft":{"type":"number"},"required":{"type":"boolean"}},"required":["enrolledAt","recoveryCodesLeft","required"]}',
   TrustAnswer:
     '{"type":"object","properties":{"serverPublicKey":{"type":"string"},"serverKeyId":{"type":"string"},"agents":{"type":"array","items":{"type":"object","properties":{"agentId":{"type":"string"},"deviceName":{"type":"string"},"signPublicKey":{"type":"string"},"fingerprint":{"type":"string"}},"required":["agentId","deviceName","signPublicKey","fingerprint"]}}},"required":["serverPublicKey","serverKeyId","agents"]}',
   VerificationCheck:
@@ -174,5 +202,5 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
   VerifyAnswer:
     '{"type":"object","properties":{"success":{"type":"boolean","enum":[true]},"status":{"type":"string","enum":["sent_to_agent"]},"message":{"type":"string"},"verificationId":{"type":"string"}},"required":["success","status","message","verificationId"]}',
   WorkspaceView:
-    '{"type":"object","properties":{"id":{"type":"string"},"name":{"type":"string"},"recoveryRecipient":{"type":"string","nullable":true},"createdAt":{"type":"string"}},"required":["id","name","recoveryRecipient","createdAt"]}',
+    '{"type":"object","properties":{"id":{"type":"string"},"name":{"type":"string"},"recoveryRecipient":{"type":"string","nullable":true},"requireTotp":{"type":"boolean"},"createdAt":{"type":"string"}},"required":["id","name","recoveryRecipient","requireTotp","createdAt"]}',
 };

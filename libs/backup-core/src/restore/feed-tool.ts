@@ -22,9 +22,14 @@ export class ToolFeeder {
   private spare = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   private filled = 0;
   private writing: Promise<void> | null = null;
+  private blockIsFree = (): void => undefined;
 
   constructor(private readonly tool: RunningTool) {
-    this.whenEnded = tool.exit.then((exit) => (this.ended = exit));
+    this.whenEnded = tool.exit.then((exit) => {
+      this.ended = exit;
+      this.blockIsFree();
+      return exit;
+    });
   }
 
   /** @throws ToolEndedEarly */
@@ -62,8 +67,8 @@ export class ToolFeeder {
   /** The block has left this program, or nobody will read it any more. */
   private written(block: Buffer): Promise<void> {
     return new Promise((resolve) => {
+      this.blockIsFree = resolve;
       this.tool.stdin.write(block, () => resolve());
-      this.whenEnded.then(() => resolve()).catch(() => undefined);
     });
   }
 }

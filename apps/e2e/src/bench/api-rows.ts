@@ -44,7 +44,7 @@ const BACKUPS = `
     at, at + interval '20 seconds',
     CASE WHEN status = 'failed' THEN 'DUMP_FAILED' END, CASE WHEN status = 'failed' THEN 'pg_dump ended with 1: connection refused.' END,
     CASE WHEN status = 'success' AND luck % 3 = 0 THEN CASE WHEN luck % 501 = 0 THEN 'FAILED' ELSE 'PASSED' END END, NULL, NULL
-  FROM (SELECT i, now() - i * interval '30 seconds' AS at, i * 7919 % 1000 AS luck, i::bigint * 104729 % $3 AS nth FROM generate_series(1, $2::int) i) backup
+  FROM (SELECT i, now() - i * interval '30 seconds' AS at, i * 7919 % 1000 AS luck, i * 104729 % $3 AS nth FROM generate_series(1, $2::bigint) i) backup
   CROSS JOIN LATERAL (SELECT CASE WHEN luck < 940 THEN 'success' WHEN luck < 970 THEN 'failed' WHEN luck < 990 THEN 'skipped' ELSE 'cancelled' END AS status) state
   JOIN (SELECT jobs.id, jobs.database_id, jobs.storage_id, databases.agent_id, row_number() OVER (ORDER BY jobs.id) - 1 AS n
         FROM jobs JOIN databases ON databases.id = jobs.database_id WHERE jobs.workspace_id = $1) job ON job.n = nth`;

@@ -12,6 +12,8 @@ import { assertPlainJson } from './json-shape.js';
 import { isRawBodyPath } from './raw-body-paths.js';
 
 const BODY_LIMIT_BYTES = 1_000_000;
+/** The head of a request that takes longer comes from somebody who wants to hold the connection. */
+const HEADERS_WITHIN_MS = 15_000;
 const YEAR_SECONDS = 31_536_000;
 
 const correlate = (request: Request, response: Response, next: NextFunction): void =>
@@ -66,6 +68,7 @@ const secured = (page: boolean) =>
 
 /** Everything that happens to a request before a controller sees it, the same in production and in tests. */
 export function configureHttp(app: NestExpressApplication, config: AppConfig): void {
+  Object.assign(app.getHttpServer() as object, { headersTimeout: HEADERS_WITHIN_MS });
   app.disable('x-powered-by');
   app.set('trust proxy', config.trustProxy.length > 0 ? [...config.trustProxy] : false);
   app.set('query parser', 'simple');

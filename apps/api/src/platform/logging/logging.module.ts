@@ -6,6 +6,17 @@ import { AppConfig } from '../config/app-config.js';
 import { correlationId } from './correlation.js';
 import { REDACTED_PATHS, redactUrl } from './redaction.js';
 
+interface SeenRequest extends IncomingMessage {
+  readonly ip?: string;
+  readonly actor?: { readonly userId: string; readonly workspaceId: string };
+}
+
+/** Whose request it was and from which address, as far as it was found out: of refusals too. */
+const whoAndWhere = (request: SeenRequest): object => ({
+  ip: request.ip,
+  ...(request.actor ? { userId: request.actor.userId, workspaceId: request.actor.workspaceId } : {}),
+});
+
 /** Structured logs, one JSON line each, with the correlation id and without headers, bodies and tickets. */
 export function loggingModule(service: 'api' | 'worker', destination?: DestinationStream): DynamicModule {
   return LoggerModule.forRootAsync({
@@ -20,6 +31,7 @@ export function loggingModule(service: 'api' | 'worker', destination?: Destinati
           const id = correlationId();
           return id === undefined ? {} : { correlationId: id };
         },
+        customProps: whoAndWhere,
         quietReqLogger: true,
         autoLogging: { ignore: (request: IncomingMessage) => /^\/(health|metrics)/.test(request.url ?? '') },
         customLogLevel: (_request: unknown, response: { statusCode: number }, error?: Error) =>

@@ -34,7 +34,7 @@ export class AgentConnection {
     private readonly socket: Socket,
     private readonly router: AgentMessageRouter,
     private readonly log: LoggerService,
-    private readonly onRegistered: () => void,
+    private readonly peer: { readonly ip: string; trust(): void },
   ) {}
 
   start(): void {
@@ -117,7 +117,7 @@ export class AgentConnection {
     try {
       const { session, answer } = await authenticator.authenticate(this.nonce, message, this.socket.id);
       this.session = session;
-      this.onRegistered();
+      this.peer.trust();
       if (!this.socket.connected) {
         this.leave(authenticator);
         return answer;
@@ -126,6 +126,12 @@ export class AgentConnection {
       await this.socket.join(agentRoom(session.agentId));
       return answer;
     } catch (error) {
+      const { code } = toAppError(error);
+      this.log.log(
+        { event: 'agent.register_refused', agentId: message.agentId, ip: this.peer.ip, code },
+        'An agent was not let in.',
+      );
+      countRefusal('registration');
       setImmediate(() => this.socket.disconnect(true)); // after the acknowledgement
       throw error;
     }

@@ -28,6 +28,7 @@ export class AgentGateway implements OnGatewayConnection<Socket>, OnGatewayInit<
   }
 
   handleConnection(socket: Socket): void {
-    new AgentConnection(socket, this.router, this.log, () => this.hub.gate.trust(socket.conn)).start();
+    const ip = this.hub.gate.addressOf(socket.request);
+    new AgentConnection(socket, this.router, this.log, { ip, trust: () => this.hub.gate.trust(socket.conn) }).start();
   }
 }

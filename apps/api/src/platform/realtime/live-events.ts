@@ -20,6 +20,16 @@ export class LiveEvents {
     room.emit(event, payload);
   }
 
+  /** To the pages of one person only. */
+  toPerson<E extends keyof ServerToPersonEvents>(
+    userId: string,
+    event: E,
+    payload: Parameters<ServerToPersonEvents[E]>[0],
+  ): void {
+    const room = this.hub.server.to(userRoom(userId)) as unknown as { emit(event: string, payload: unknown): boolean };
+    room.emit(event, payload);
+  }
+
   /** Closes the sockets of a log-in that has ended, in every process. */
   closeSession(sessionId: string): void {
     this.hub.server.to(sessionRoom(sessionId)).disconnectSockets(true);

@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import type { OnGatewayInit } from '@nestjs/websockets';
 import { WebSocketGateway } from '@nestjs/websockets';
 import { AppError, failed, type Result } from '@rahatback/contracts';
@@ -22,6 +23,8 @@ const ONLY_LISTEN = new AppError('WS_BAD_FRAME', 'Pages only listen here. Send r
 /** Where people's pages listen. Guards of HTTP do not reach sockets, so the handshake is checked here. */
 @WebSocketGateway()
 export class PeopleGateway implements OnGatewayInit<Server> {
+  private readonly log = new Logger(PeopleGateway.name);
+
   constructor(
     private readonly tokens: AccessTokens,
     private readonly config: AppConfig,
@@ -34,6 +37,8 @@ export class PeopleGateway implements OnGatewayInit<Server> {
         () => next(),
         (error: unknown) => {
           const body = toErrorBody(error);
+          const ip = this.hub.gate.addressOf(socket.request);
+          this.log.log({ event: 'page.listen_refused', ip, code: body.code }, 'A page was not let in.');
           next(Object.assign(new Error(body.message), { data: body }));
         },
       );
@@ -57,7 +62,9 @@ export class PeopleGateway implements OnGatewayInit<Server> {
     };
     Object.assign(socket.data as object, data);
     this.hub.gate.trust(socket.conn);
-    await socket.join([userRoom(actor.userId), workspaceRoom(actor.workspaceId), sessionRoom(actor.sessionId)]);
+    // What concerns a person's account is not for the programs that they let in.
+    const own = actor.apiToken ? [] : [userRoom(actor.userId)];
+    await socket.join([...own, workspaceRoom(actor.workspaceId), sessionRoom(actor.sessionId)]);
   }
 
   /** In this process; rooms of others are not asked, because Redis may be away. */

@@ -16,6 +16,8 @@ export interface AuditView {
   readonly targetId: string | null;
   readonly outcome: 'success' | 'failure';
   readonly ip: string | null;
+  /** The name of the API token that did it for its maker; null where the person did it themselves. */
+  readonly apiToken: string | null;
   /** Its place in the workspace's chain, from 1. Null for some seconds, until the row is chained. */
   readonly sequence: number | null;
   readonly hash: string | null;

@@ -54,6 +54,12 @@ export interface AgentEvent {
   readonly status: AgentStatus;
 }
 
+/** Something happened to the person's own account that they should know of, if it was not they. */
+export interface AccountNotice {
+  readonly kind: 'session_reused' | 'password_changed' | 'totp_disabled' | 'recovery_code_used';
+  readonly at: string;
+}
+
 export interface ServerToPersonEvents {
   'backup:started': (event: BackupEvent) => void;
   'backup:progress': (event: BackupProgressEvent) => void;
@@ -68,6 +74,8 @@ export interface ServerToPersonEvents {
   'verification:progress': (event: VerificationProgressEvent) => void;
   'verification:completed': (event: VerificationEvent) => void;
   'verification:failed': (event: VerificationEvent) => void;
+  /** To all pages of one person, not to the workspace. */
+  'account:notice': (event: AccountNotice) => void;
   'agent:status': (event: AgentEvent) => void;
 }
 

@@ -4,7 +4,7 @@ import type { NextFunction, Request, Response } from 'express';
 import { SocketHub } from '../platform/realtime/socket-hub.js';
 
 /** Where a token is issued to its owner, and nowhere else. */
-const ISSUES_TOKENS = /^\/v1\/auth\/(register|login|refresh|step-up)/;
+const ISSUES_TOKENS = /^POST \/v1\/(auth\/(register|login|refresh|step-up|totp\/(confirm|recovery-codes))|api-tokens$)/;
 
 /** Engine.IO hands packets over without their type character; a Socket.IO CONNECT (0) of a client presents its token. */
 const presentsToken = (data: unknown): boolean => typeof data === 'string' && /^0[{/]/.test(data);
@@ -33,7 +33,7 @@ function watchAnswer(run: CanaryRun, request: Request, response: Response): void
     return end.apply(response, args);
   }) as typeof end;
   response.on('finish', () => {
-    const set = ISSUES_TOKENS.test(request.path) ? run.byMark : run.inText;
+    const set = ISSUES_TOKENS.test(`${request.method} ${request.path}`) ? run.byMark : run.inText;
     const headers = JSON.stringify(response.getHeaders());
     run.look('answers', Buffer.concat([Buffer.from(headers), ...pieces]), `the answer of ${request.method} ${request.path}`, set);
   });

@@ -108,4 +108,5 @@ export const PEOPLE_EVENTS: Readonly<Record<keyof ServerToPersonEvents, Role>> =
   'verification:completed': 'viewer',
   'verification:failed': 'viewer',
   'agent:status': 'viewer',
+  'account:notice': 'viewer',
 };

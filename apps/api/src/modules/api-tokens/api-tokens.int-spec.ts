@@ -1,4 +1,4 @@
-import type { ApiTokenScope, ApiTokenView, CreatedApiToken, Role } from '@rahatback/contracts';
+import type { ApiTokenScope, ApiTokenView, AuditView, CreatedApiToken, Page, Role } from '@rahatback/contracts';
 import { waitFor } from '@rahatback/testing';
 import { io } from 'socket.io-client';
 import { ApiTokenAdmission } from './api-token-admission.service.js';
@@ -75,6 +75,11 @@ describe('API tokens', () => {
       `SELECT actor_id, detail->'apiToken' FROM audit_events WHERE action = 'storage.created' AND workspace_id = '${owner.workspaceId}'`,
     );
     expect(rows).toEqual([[owner.userId, { id: builder.id, name: 'Terraform' }]]);
+    const { results } = (await api.call('GET', '/v1/audit', { token: reader.token })).body as Page<AuditView>;
+    expect(results.slice(0, 2).map(({ action, apiToken }) => [action, apiToken])).toEqual([
+      ['storage.created', 'Terraform'],
+      ['api_token.created', null],
+    ]);
   });
 
   it('may nothing that a person must do themselves, whatever their scopes', async () => {

@@ -11,6 +11,12 @@ import { pageOf } from '../../platform/http/pages.js';
 import { AuditEvent } from './audit-event.entity.js';
 import { AuditVerifications } from './audit-verification.service.js';
 
+/** As `AuditTrail` writes it. */
+function tokenNameOf(detail: object | null): string | null {
+  const { apiToken } = (detail ?? {}) as { apiToken?: { name?: unknown } };
+  return typeof apiToken?.name === 'string' ? apiToken.name : null;
+}
+
 const toAuditView = (event: AuditEvent): AuditView => ({
   id: event.id,
   at: event.at.toISOString(),
@@ -21,6 +27,7 @@ const toAuditView = (event: AuditEvent): AuditView => ({
   targetId: event.targetId,
   outcome: event.outcome,
   ip: event.ip,
+  apiToken: tokenNameOf(event.detail),
   sequence: event.sequence,
   hash: event.hash,
 });

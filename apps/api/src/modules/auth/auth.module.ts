@@ -2,6 +2,7 @@ import { Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { ActorDirectory } from '../../platform/http/actor.js';
 import { AccountsService } from './accounts.service.js';
+import { AccountNotices } from './account-notices.service.js';
 import { AuthController } from './auth.controller.js';
 import { KnownDevices } from './known-devices.service.js';
 import { LoginChallenges } from './login-challenges.service.js';
@@ -40,6 +41,7 @@ import { WorkspaceService } from './workspace.service.js';
     Passwords,
     LoginLimiter,
     SessionService,
+    AccountNotices,
     SessionOpening,
     SessionsRepository,
     OwnSessions,

@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '@rahatback/contracts';
 import { Database } from '../../platform/database/database.js';
+import type { Tx } from '../../platform/database/database.js';
 import type { Actor } from '../../platform/http/actor.js';
 import { AuditTrail } from '../audit/index.js';
+import { AccountNotices } from './account-notices.service.js';
 import { LoginLimiter } from './login-limiter.service.js';
 import type { Knock } from './login-limiter.service.js';
 import { Passwords } from './passwords.service.js';
@@ -19,6 +21,7 @@ export class OwnPassword {
     private readonly passwords: Passwords,
     private readonly limiter: LoginLimiter,
     private readonly audit: AuditTrail,
+    private readonly notices: AccountNotices,
   ) {}
 
   /** @throws AppError LOGIN_FAILED, LOGIN_THROTTLED, UNAVAILABLE */
@@ -31,6 +34,11 @@ export class OwnPassword {
     }
     await this.limiter.loggedIn(knockOf(actor));
     return user;
+  }
+
+  /** The person is told: who changed it may be somebody else. */
+  changed(tx: Tx, userId: string): void {
+    this.notices.send(tx, userId, 'password_changed');
   }
 
   refused(actor: Actor): Promise<void> {

@@ -42,6 +42,7 @@ export class PasswordChange {
       if (credentialsVersion === undefined) {
         throw new AppError('CONFLICT', 'The password was changed elsewhere just now. Log in again with the new one.');
       }
+      this.own.changed(tx, user.id);
       const sessionsEnded = await this.sessions.endOthersIn(tx, actor);
       await this.audit.record(tx, {
         workspaceId: actor.workspaceId,

@@ -3,6 +3,7 @@ import { openField, sealField } from '@rahatback/crypto';
 import type { FieldRef } from '@rahatback/crypto';
 import type { Tx } from '../../platform/database/database.js';
 import { ServerKeys } from '../../platform/keys/server-keys.js';
+import { AccountNotices } from './account-notices.service.js';
 import { isTotpCode, parseRecoveryCode, plainCode, stepOf } from './one-time-codes.js';
 import { Passwords } from './passwords.service.js';
 import { SecondFactorsRepository } from './second-factors.repository.js';
@@ -29,6 +30,7 @@ export class SecondFactor {
     private readonly factors: SecondFactorsRepository,
     private readonly passwords: Passwords,
     private readonly keys: ServerKeys,
+    private readonly notices: AccountNotices,
   ) {}
 
   /** Uses the code up, in the caller's transaction. Undefined for a wrong one, and for one that was used. */
@@ -38,6 +40,11 @@ export class SecondFactor {
     const factor = await this.factors.find(tx, person.id);
     const step = factor?.confirmedAt ? stepOf(this.open(factor, factor.secret), code) : undefined;
     return step !== undefined && (await this.factors.useStep(tx, person.id, step)) ? 'totp' : undefined;
+  }
+
+  /** The person is told: without it, the password alone opens their account. */
+  removed(tx: Tx, userId: string): void {
+    this.notices.send(tx, userId, 'totp_disabled');
   }
 
   seal(owner: Owner, secret: string): string {
@@ -51,10 +58,9 @@ export class SecondFactor {
   private async useRecoveryCode(tx: Tx, userId: string, plain: string): Promise<boolean> {
     const code = parseRecoveryCode(plain);
     const stored = code && (await this.factors.unusedCode(tx, userId, code.selector));
-    return (
-      stored !== undefined &&
-      (await this.passwords.matches(stored.codeHash, code?.secret ?? '')) &&
-      (await this.factors.useCode(tx, stored.id))
-    );
+    const isRight = stored !== undefined && (await this.passwords.matches(stored.codeHash, code?.secret ?? ''));
+    if (!isRight || !(await this.factors.useCode(tx, stored.id))) return false;
+    this.notices.send(tx, userId, 'recovery_code_used');
+    return true;
   }
 }

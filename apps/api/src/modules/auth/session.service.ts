@@ -7,6 +7,7 @@ import { newId } from '../../platform/ids.js';
 import { ServerKeys } from '../../platform/keys/server-keys.js';
 import { LiveEvents } from '../../platform/realtime/live-events.js';
 import { AuditTrail } from '../audit/index.js';
+import { AccountNotices } from './account-notices.service.js';
 import { networkOf } from './network.js';
 import type { RefreshToken } from './refresh-secret.js';
 import {
@@ -56,6 +57,7 @@ export class SessionService {
     private readonly keys: ServerKeys,
     private readonly audit: AuditTrail,
     private readonly live: LiveEvents,
+    private readonly notices: AccountNotices,
   ) {}
 
   /** Begins a session in the caller's transaction (system path). */
@@ -134,6 +136,7 @@ export class SessionService {
 
   private async closeReused(tx: Tx, row: RefreshTokenRow, client: SessionClient): Promise<void> {
     await this.revokeFamily(tx, row.familyId);
+    this.notices.send(tx, row.userId, 'session_reused');
     await this.audit.record(tx, {
       workspaceId: row.workspaceId,
       actor: { anonymousIp: client.ip },

@@ -1,8 +1,9 @@
-import type { PasswordAnswer, SessionAnswer, SessionView, TokenAnswer } from '@rahatback/contracts';
+import type { AccountNotice, PasswordAnswer, SessionAnswer, SessionView, TokenAnswer } from '@rahatback/contracts';
 import { testSecret, waitFor } from '@rahatback/testing';
 import { listen } from '../../authorisation/testing/sockets.js';
 import type { Registered, RunningApi } from '../../testing/start-api.js';
 import { startApi, TEST_PASSWORD } from '../../testing/start-api.js';
+import { enrolTotp } from './testing/authenticator.js';
 
 describe('sessions of a person', () => {
   let api: RunningApi;
@@ -133,6 +134,37 @@ describe('sessions of a person', () => {
       )) as [[number]];
       expect(alive).toBe(0);
     }
+  });
+
+  it('show on the pages of the person that an old refresh token was shown, that the password was changed or the authenticator taken away', async () => {
+    const person = await api.register();
+    const phone = await login(person, '203.0.113.9', 'Phone');
+    const token = await api.call('POST', '/v1/api-tokens', { token: person.accessToken, body: { name: 'CI', scopes: ['read'] } });
+    const stranger = await api.register();
+    const heard: string[] = [];
+    const pages = [];
+    for (const [who, shown] of [
+      ['page', person.accessToken],
+      ['program', (token.body as { token: string }).token],
+      ['stranger', stranger.accessToken],
+    ] as const) {
+      const page = await listen(api.url, shown);
+      if (typeof page === 'string') throw new Error(page);
+      page.on('account:notice', ({ kind }: AccountNotice) => heard.push(`${who} ${kind}`));
+      pages.push(page);
+    }
+    const newPassword = testSecret('', { fresh: true });
+    await send('/v1/auth/refresh', { refreshToken: phone.refreshToken });
+    await api.postgres.query(`UPDATE refresh_tokens SET used_at = used_at - interval '11 seconds' WHERE used_at IS NOT NULL`);
+    expect(await refresh(phone.refreshToken ?? '')).toBe(401);
+    await waitFor(() => heard.length === 1, { describe: 'the first notice' });
+    await enrolTotp(api, person.accessToken);
+    await api.call('DELETE', '/v1/auth/totp', { token: person.accessToken });
+    const body = { currentPassword: TEST_PASSWORD, newPassword };
+    await api.call('POST', '/v1/auth/password', { token: person.accessToken, body });
+    await waitFor(() => heard.length === 3, { describe: 'all notices' });
+    expect(heard).toEqual(['page session_reused', 'page totp_disabled', 'page password_changed']);
+    for (const page of pages) page.disconnect();
   });
 
   describe('and a new password', () => {

@@ -103,6 +103,7 @@ export class Totp {
         );
       }
       if (!(await this.factors.remove(tx, actor.userId))) throw notEnrolled();
+      this.secondFactor.removed(tx, actor.userId);
       await this.record(tx, actor, 'totp.disabled');
     });
   }

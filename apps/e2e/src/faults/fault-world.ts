@@ -56,6 +56,8 @@ export interface FaultWorld extends World {
 
 const STORAGE_DISK_MB = 256;
 const POSTGRES_DISK_MB = 320;
+/** Longer than it takes to notice that a worker stands still (20 s), as in production, where it is 15 minutes. */
+export const LEASE_MS = 30_000;
 /** What was committed is there after a kill, as in production; only a power cut could take it. */
 const KEEPS_COMMITS = { synchronous_commit: 'on', full_page_writes: 'on' };
 /** Short enough to see an address expire. */
@@ -88,7 +90,7 @@ async function startLinkedWorld(home: string, disks: Disks, late: Late): Promise
     workers: 2,
     home: join(home, 'server'),
     postgres: { settings: KEEPS_COMMITS, ...(disks.postgres ? { home: disks.postgres.path } : {}) },
-    env: { PUBLIC_URL: url, UPLOAD_URL_SECONDS: String(UPLOAD_URL_SECONDS) },
+    env: { PUBLIC_URL: url, UPLOAD_URL_SECONDS: String(UPLOAD_URL_SECONDS), LEASE_MS: String(LEASE_MS) },
     through: async (server, port) => {
       own[server] = await startTcpFaultProxy(port);
       return own[server].port;

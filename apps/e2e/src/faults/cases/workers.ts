@@ -73,8 +73,11 @@ const blocked: FaultCase = {
     const faults = processFaults(world.folder, 'worker-loop');
     faults.prepare({});
     await first.stop();
+    const before = first.log().length;
     await first.start(faults.env);
     try {
+      const isReady = (): boolean => first.log().slice(before).includes('The worker is ready');
+      await waitFor(isReady, { describe: 'the worker to be ready', timeoutMs: 40_000 });
       return await standStill(world, async () => {
         await faults.set({ blockLoopMs: STILL_MS + 2_000 });
         return () => Promise.resolve();

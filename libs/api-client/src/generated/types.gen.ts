@@ -349,6 +349,7 @@ export type AuditView = {
     targetId: string | null;
     outcome: 'success' | 'failure';
     ip: string | null;
+    apiToken: string | null;
     sequence: number | null;
     hash: string | null;
 };

@@ -86,6 +86,9 @@ export function requestMix(rows: ApiRows, seed: number): () => ApiRequest {
   };
 }
 
+/** The server closed a kept connection at the moment of its next use; every HTTP client sends such a request again (RFC 9112, 9.3.1). */
+class IdleClosed extends Error {}
+
 /** Sends over kept connections and reads the whole answer; true for 2xx. */
 export class ApiCaller {
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 128 });
@@ -99,7 +102,10 @@ export class ApiCaller {
 
   async send(asked: ApiRequest): Promise<boolean> {
     try {
-      const { status, text } = await this.exchange(asked);
+      const { status, text } = await this.exchange(asked).catch((error: unknown) => {
+        if (error instanceof IdleClosed) return this.exchange(asked);
+        throw error;
+      });
       if (status >= 200 && status < 300) return true;
       this.failures.set(asked.name, `${status} ${text.slice(0, 300)}`);
     } catch (error) {
@@ -125,7 +131,9 @@ export class ApiCaller {
         answer.once('end', () => resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(pieces).toString() }));
       });
       sent.once('timeout', () => sent.destroy(new Error('no answer within 30 s')));
-      sent.once('error', reject);
+      sent.once('error', (error) =>
+        reject(sent.reusedSocket && 'code' in error && error.code === 'ECONNRESET' ? new IdleClosed() : error),
+      );
       sent.end(body);
     });
   }

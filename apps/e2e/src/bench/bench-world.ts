@@ -20,7 +20,7 @@ import { startServerSide, type ServerSide } from '../system/server-side.js';
 import { ProcessMeter, type Usage } from './process-meter.js';
 
 const RUN_TIMEOUT_MS = 60 * 60_000;
-const POLL_MS = 100;
+const POLL_MS = 50;
 
 export interface WorldOptions {
   readonly mb: number;

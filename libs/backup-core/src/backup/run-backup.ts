@@ -64,7 +64,9 @@ async function backUp(request: BackupRequest, access: DatabaseAccess): Promise<B
   const index = new IndexWriter(sink, dek, context, base?.links ?? []);
   const packer = new ChunkPacker(volumes, index, request.compression, base?.chunks ?? null);
   const dump = await runDump({ request, access, tools, source: probe.traits }, packer, progress).finally(() => packer.close());
-  const records = await volumes.complete();
+  const opening = index.begin();
+  const records = await volumes.complete().finally(() => opening.catch(() => undefined));
+  await opening;
 
   progress.begin('index');
   const facts: DumpFacts = { ...dump.facts, database: probe.traits };

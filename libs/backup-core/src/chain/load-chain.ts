@@ -2,6 +2,7 @@ import { AppError } from '@rahatback/contracts';
 import { ChunkTable } from '../index/chunk-table.js';
 import { openLink, type BackupToOpen, type OpenLink } from '../restore/open-backup.js';
 import { assertAsWritten, type AsWrittenCheck } from './assert-as-written.js';
+import { inOrder } from './in-order.js';
 import type { IndexCache } from './index-cache.js';
 
 /** What a backup may point into. */
@@ -27,14 +28,13 @@ export interface LoadChainOptions extends AsWrittenCheck {
  */
 export async function loadChain(links: readonly BackupToOpen[], options: LoadChainOptions = {}): Promise<LoadedChain> {
   const { indexes } = options;
-  const opened: OpenLink[] = [];
-  for (const link of links) opened.push(await openLink(link));
+  const opened: OpenLink[] = await inOrder(links, openLink);
   const [full] = opened;
   if (full?.manifest.type !== 'full') throw new AppError('CONFLICT', 'A chain begins with a full backup. Make one first.');
-  for (const link of opened) {
-    assertSameChain(full, link);
-    await assertAsWritten(link, options);
-  }
+  for (const link of opened) assertSameChain(full, link);
+  // Asked at once here: what is asked again below is known then.
+  await inOrder(opened, (link) => link.assertStored());
+  for (const link of opened) await assertAsWritten(link, options);
   const chunks = new ChunkTable();
   for (const [position, link] of opened.entries()) {
     const cached = indexes ? link.via((source) => indexes.source(source, link.manifest.index)) : link;

@@ -48,6 +48,11 @@ export class IndexWriter {
     for (const object of objects) await this.addLine(JSON.stringify({ object }));
   }
 
+  /** Opens the index in the store, so that its end has not to wait for that. */
+  async begin(): Promise<void> {
+    await this.begun();
+  }
+
   /** Ends and uploads the index. @returns its record, and what the last line says */
   async complete(dumpSha256: string): Promise<{ readonly record: ObjectRecord; readonly end: IndexEnd }> {
     const end: IndexEnd = { chunks: this.chunks, bytes: this.bytes, sha256: dumpSha256 };

@@ -33,6 +33,7 @@ describe('the product holds when', () => {
     async (fault) => {
       const outcome = await runFault(bench, fault);
       outcomes.push(outcome);
+      if (rows.length > 0) process.stdout.write(`row ${outcome.row}, ${outcome.seconds} s: ${outcome.notes.join('; ')}\n`);
       expect(outcome.violations).toEqual([]);
     },
     400_000,

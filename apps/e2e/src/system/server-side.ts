@@ -51,6 +51,8 @@ export interface ServerSide {
   /** The first API's URL. */
   readonly url: string;
   readonly databaseName: string;
+  /** Environment that all of its processes have; holds secrets. */
+  readonly env: Readonly<Record<string, string>>;
   waitReady(index?: number): Promise<void>;
   stop(): Promise<void>;
 }
@@ -151,12 +153,9 @@ export async function startServerSide(options: ServerSideOptions = {}): Promise<
     KEYS_DIR: keysDir,
     STORAGE_ROOT: storageRoot,
     OUTBOUND_ALLOW: '127.0.0.0/8,::1', // its stores are on this machine
+    ...options.env,
   };
-  await migrate(
-    join(packageDir('@rahatback/api'), 'dist/migrate.js'),
-    { ...base, DATABASE_OWNER_URL: ownerUrl, ...options.env },
-    logDir,
-  );
+  await migrate(join(packageDir('@rahatback/api'), 'dist/migrate.js'), { ...base, DATABASE_OWNER_URL: ownerUrl }, logDir);
   const { apis, workers, urls, relays } = await planProcesses(options, base, logDir);
   const waitReady = (index = 0): Promise<void> => untilReady(apis[index], urls[index] ?? '');
   const stop = async (): Promise<void> => {
@@ -172,5 +171,19 @@ export async function startServerSide(options: ServerSideOptions = {}): Promise<
     await stop();
     throw error;
   }
-  return { home, logDir, storageRoot, postgres, redis, apis, workers, urls, url: urls[0] ?? '', databaseName, waitReady, stop };
+  return {
+    home,
+    logDir,
+    storageRoot,
+    postgres,
+    redis,
+    apis,
+    workers,
+    urls,
+    url: urls[0] ?? '',
+    databaseName,
+    env: base,
+    waitReady,
+    stop,
+  };
 }

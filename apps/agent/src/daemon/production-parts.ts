@@ -1,6 +1,14 @@
 import { join } from 'node:path';
-import { IndexCache, killLeftover, postgresEngine, SeenObjects, type DatabaseEngine } from '@rahatback/backup-core';
+import {
+  IndexCache,
+  killLeftover,
+  postgresEngine,
+  SeenObjects,
+  type DatabaseEngine,
+  type ToolSearch,
+} from '@rahatback/backup-core';
 import type { ToolVersion } from '@rahatback/contracts';
+import type { Executors } from '../commands/executor.js';
 import type { AgentConfig } from '../config/agent-config.js';
 import { backupExecutor } from '../executors/backup.executor.js';
 import { backupDeleteExecutor } from '../executors/backup-delete.executor.js';
@@ -23,6 +31,20 @@ import type { DaemonParts } from './agent-daemon.js';
 
 const PROGRAMS = ['pg_dump', 'psql'] as const;
 
+const executorsOf = (parts: ExecutorParts, search: ToolSearch): Executors => ({
+  'database:test': databaseTestExecutor(parts),
+  'job:execute': backupExecutor(parts),
+  'restore:execute': restoreExecutor(parts),
+  'restore:preflight': preflightExecutor(parts),
+  'restore:swap': swapExecutor(parts),
+  'restore:undo': undoExecutor(parts),
+  'restore:discard': discardExecutor(parts),
+  'verification:execute': verificationExecutor(parts, search),
+  'backup:delete': backupDeleteExecutor(parts),
+  'backup:export': backupExportExecutor(parts),
+  'keys:rewrap': keysRewrapExecutor(parts),
+});
+
 /** The daemon as it runs at a customer's. Tools are looked for at each use, so that an upgrade of them needs no restart. */
 export function productionParts(
   config: Pick<AgentConfig, 'toolDirs' | 'path' | 'stallMs'>,
@@ -40,31 +62,8 @@ export function productionParts(
       return found.flatMap(({ version, folder }) => PROGRAMS.map((name) => ({ name, version, path: join(folder, name) })));
     },
     executors: ({ identity, keys, requests, link }) => {
-      const parts: ExecutorParts = {
-        identity,
-        keys,
-        requests,
-        link,
-        log,
-        tools: find,
-        indexes,
-        seen,
-        home,
-        stallMs: config.stallMs,
-      };
-      return {
-        'database:test': databaseTestExecutor(parts),
-        'job:execute': backupExecutor(parts),
-        'restore:execute': restoreExecutor(parts),
-        'restore:preflight': preflightExecutor(parts),
-        'restore:swap': swapExecutor(parts),
-        'restore:undo': undoExecutor(parts),
-        'restore:discard': discardExecutor(parts),
-        'verification:execute': verificationExecutor(parts, search),
-        'backup:delete': backupDeleteExecutor(parts),
-        'backup:export': backupExportExecutor(parts),
-        'keys:rewrap': keysRewrapExecutor(parts),
-      };
+      const own = { identity, keys, requests, link, home };
+      return executorsOf({ ...own, log, tools: find, indexes, seen, stallMs: config.stallMs }, search);
     },
     interrupted: ({ identity, keys }) => ({
       killChild: killLeftover,

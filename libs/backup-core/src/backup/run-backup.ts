@@ -65,7 +65,8 @@ async function backUp(request: BackupRequest, access: DatabaseAccess): Promise<B
   const packer = new ChunkPacker(volumes, index, request.compression, base?.chunks ?? null);
   const dump = await runDump({ request, access, tools, source: probe.traits }, packer, progress).finally(() => packer.close());
   const opening = index.begin();
-  const records = await volumes.complete().finally(() => opening.catch(() => undefined));
+  const opened = opening.catch(() => undefined);
+  const records = await volumes.complete().finally(() => opened);
   await opening;
 
   progress.begin('index');

@@ -102,6 +102,18 @@ describe('sockets', () => {
     await waitFor(() => left.some((session) => session.agentId === agentId), { describe: 'the module to hear of the end' });
   });
 
+  it('stay when another process ends: it closes its own only', async () => {
+    const agentId = newId();
+    const socket = await enter(one, agentId);
+    socket.on('database:test', (_command: SignedCommand, ack: (result: unknown) => void) => ack({ ok: true, value: {} }));
+    const ending = await startApi({ database: one.postgres, redis: one.redis });
+    expect(await ending.app.get(AgentChannel).send(agentId, 'database:test', COMMAND, 5000)).toEqual({ ok: true, value: {} });
+    await ending.stop();
+    // What the ended process may have said to the others through Redis came before this.
+    expect(await worker.get(AgentChannel).send(agentId, 'database:test', COMMAND, 5000)).toEqual({ ok: true, value: {} });
+    expect(socket.connected).toBe(true);
+  });
+
   it('refuse a wrong proof and close, and drop who does not register', async () => {
     const socket = dial(one);
     await new Promise((resolve) => socket.once('agent:challenge', resolve));

@@ -26,11 +26,11 @@ export interface DumpOutcome {
 /** Chunks of a stream; a wait of more than `stallMs` for the next one is an error. Time in which the consumer works does not count. */
 async function* withoutStall(stream: Readable, stallMs: number): AsyncGenerator<Buffer> {
   const stalled = (): void => {
-    const minutes = Math.max(1, Math.round(stallMs / 60_000));
+    const wait = stallMs < 120_000 ? `${Math.round(stallMs / 1_000)} seconds` : `${Math.round(stallMs / 60_000)} minutes`;
     stream.destroy(
       new AppError(
         'DUMP_STALLED',
-        `The dump tool wrote nothing for ${minutes} minutes. Look for locks in the database and run the backup again.`,
+        `The dump tool wrote nothing for ${wait}. Look for locks in the database and run the backup again.`,
       ),
     );
   };

@@ -4,7 +4,7 @@ import { pauseProcess, provingSuite, seededRandom, seedFromEnv, waitFor, type Se
 import { waitOnline } from '../../system/agent-side.js';
 import type { RestAnswer } from '../../system/rest-client.js';
 import { mustHold, type FaultCase, type Violation } from '../fault-case.js';
-import type { FaultWorld } from '../fault-world.js';
+import { LEASE_MS, type FaultWorld } from '../fault-world.js';
 import { backupOf, backupsOf, endOf, goodBackup, holdDumps, jobsTo, jobTo, said, startBackup } from '../operations.js';
 import { specCase } from '../spec-case.js';
 
@@ -16,8 +16,6 @@ const CANCEL_WITHIN_MS = 1_600;
 const CANCELLED_WITHIN_MS = 10_000;
 const LOCK_ROUNDS = isProof ? 20 : 3;
 const CONTENDERS = 50;
-/** TEST_TIMES. */
-const LEASE_MS = 10_000;
 
 /** The same request through one of the two API processes. */
 async function postTo({ server, person }: FaultWorld, api: number, path: string): Promise<RestAnswer> {
@@ -173,7 +171,7 @@ const holderDies: FaultCase = {
       await held.waiting();
       await world.agent.daemon.kill();
       const start = performance.now();
-      const ended = await endOf(world, id, 60_000);
+      const ended = await endOf(world, id, LEASE_MS + 60_000);
       const tookMs = Math.round(performance.now() - start);
       await held.release();
       await world.agent.daemon.start();

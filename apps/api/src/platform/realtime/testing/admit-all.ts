@@ -10,6 +10,9 @@ export function admitAll(api: RunningApi): AgentSession[] {
   const left: AgentSession[] = [];
   const router = api.app.get(AgentMessageRouter);
   Object.assign(router, { authenticator: undefined });
+  // The real one knows that these agents are in no database, and cuts them.
+  const { handlers } = router as unknown as { handlers: Map<string, () => Promise<unknown>> };
+  handlers.set('heartbeat', () => Promise.resolve({ serverTime: '', stop: [] }));
   router.setAuthenticator({
     challenge: () => ({ nonce: 'nonce', serverId: 's', serverTime: new Date().toISOString(), minProtocol: 1, maxProtocol: 1 }),
     authenticate: (nonce, message, socketId) => {

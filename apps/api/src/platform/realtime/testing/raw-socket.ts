@@ -27,7 +27,12 @@ export async function openRaw(url: string, headers: Record<string, string> = {},
   const ws = new WebSocket(`${url.replace('http', 'ws')}${path ?? '/socket.io/?EIO=4&transport=websocket'}`, { headers });
   const frames: string[] = [];
   let end: { code: number; reason: string } | undefined;
-  ws.on('message', (data: Buffer) => frames.push(data.toString()));
+  ws.on('message', (data: Buffer) => {
+    const frame = data.toString();
+    if (frame === '2')
+      ws.send('3'); // the heartbeat of Engine.IO
+    else frames.push(frame);
+  });
   ws.on('close', (code, reason) => (end = { code, reason: reason.toString() }));
   ws.on('error', () => undefined); // a reset while it writes; `close` follows
   await new Promise<void>((resolve, reject) => {

@@ -1,3 +1,4 @@
+import { TokenScopeGuard } from '../platform/http/token-scope.guard.js';
 import type { RunningApi } from '../testing/start-api.js';
 import { startApi } from '../testing/start-api.js';
 import { RouteMatrix } from './testing/route-matrix.js';
@@ -36,4 +37,19 @@ describe('authorisation', () => {
     process.stdout.write(`authorisation: ${routesOf(api.app).length} routes, ${matrix.summary()}\n`);
     expect(matrix.wrong).toEqual([]);
   }, 900_000);
+
+  it('would see it if nobody asked for the scope of an API token', async () => {
+    const asked = jest.spyOn(TokenScopeGuard.prototype, 'canActivate').mockResolvedValue(true);
+    for (const route of ['GET /v1/api-tokens', 'PATCH /v1/backups/jobs/:id']) await matrix.check(route);
+    asked.mockRestore();
+    const seen = matrix.wrong.splice(0).map((sentence) => sentence.split(':', 2).join(':'));
+    for (const cell of [
+      'GET /v1/api-tokens, API token for read, expected 403',
+      'GET /v1/api-tokens, API token for admin, expected 403',
+      'PATCH /v1/backups/jobs/:id, API token for read, expected 403',
+    ]) {
+      expect(seen).toContainEqual(expect.stringContaining(cell.split(':')[0] ?? ''));
+    }
+    expect(seen.filter((sentence) => sentence.includes('rows of jobs'))).toHaveLength(1);
+  }, 60_000);
 });

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { openField, sealField } from '@rahatback/crypto';
+import { isCryptoError, openField, sealField } from '@rahatback/crypto';
+import { AppError } from '@rahatback/contracts';
 import type { FieldRef } from '@rahatback/crypto';
 import type { Tx } from '../../platform/database/database.js';
 import { ServerKeys } from '../../platform/keys/server-keys.js';
@@ -51,8 +52,19 @@ export class SecondFactor {
     return sealField(this.keys.kek, placeOf(owner), secret);
   }
 
+  /** @throws AppError CONFIG_INVALID when it cannot be opened with the keys that this server has; recovery codes go on working */
   open(owner: Owner, sealed: string): string {
-    return openField(this.keys.kek, placeOf(owner), sealed).toString('utf8');
+    try {
+      return openField(this.keys.kek, placeOf(owner), sealed).toString('utf8');
+    } catch (error) {
+      if (!isCryptoError(error)) throw error;
+      throw new AppError(
+        'CONFIG_INVALID',
+        'This authenticator cannot be checked with the server keys that are loaded. Use a recovery code, and ask who runs the server to put the keys folder back.',
+        undefined,
+        { cause: error },
+      );
+    }
   }
 
   private async useRecoveryCode(tx: Tx, userId: string, plain: string): Promise<boolean> {

@@ -195,6 +195,15 @@ describe('a second factor', () => {
       expect(detail).toEqual({ factor: 'recovery_code' });
     });
 
+    it('that open also where the secret of the authenticator does not, such as one that was copied from somebody else', async () => {
+      const [person, thief] = [await enrolled(), await enrolled()];
+      await api.postgres.query(
+        `UPDATE totp_factors SET secret = (SELECT secret FROM totp_factors WHERE user_id = '${thief.userId}') WHERE user_id = '${person.userId}'`,
+      );
+      expect(codeOf(await second(await password(person), codeAt(thief.app.secret)))).toBe('500 CONFIG_INVALID');
+      expect(codeOf(await second(await password(person), person.app.recoveryCodes[0] ?? ''))).toBe('200');
+    });
+
     it('that belong to one person, and are worth nothing when they are renewed', async () => {
       const [person, other] = [await enrolled(), await enrolled()];
       expect(codeOf(await second(await password(person), other.app.recoveryCodes[0] ?? ''))).toBe('401 TOTP_WRONG');

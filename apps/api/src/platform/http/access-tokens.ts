@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
 import { AppError } from '@rahatback/contracts';
@@ -42,6 +43,7 @@ export class AccessTokens {
   private readonly passport = new passport.Passport();
   private readonly jwt = new JwtService();
   private readonly issuer: string;
+  private readonly pems = new WeakMap<KeyObject, string>();
 
   constructor(
     private readonly config: AppConfig,
@@ -140,10 +142,18 @@ export class AccessTokens {
     };
   }
 
+  /** Written once for each key: it is asked for with every request. */
+  private pemOf(key: KeyObject): string {
+    const known = this.pems.get(key) ?? key.export({ format: 'pem', type: 'spki' }).toString();
+    this.pems.set(key, known);
+    return known;
+  }
+
   private keyOf(token: string): string | undefined {
     try {
       const header = headerSchema.parse(JSON.parse(Buffer.from(token.split('.', 1)[0] ?? '', 'base64url').toString()));
-      return this.keys.jwt.publicKeys.get(header.kid)?.export({ format: 'pem', type: 'spki' }).toString();
+      const key = this.keys.jwt.publicKeys.get(header.kid);
+      return key && this.pemOf(key);
     } catch {
       return undefined;
     }

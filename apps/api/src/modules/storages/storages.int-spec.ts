@@ -98,6 +98,20 @@ describe('storages', () => {
     expect(body.message).toContain(word);
   });
 
+  it('take both keys anew when the old ones do not open any more or are gone', async () => {
+    const person = await api.register();
+    const { body: saved } = await create(s3Dto({ name: 'lost keys' }), person);
+    const patch = (keys: object) => call<StorageView & ErrorBody>('PATCH', `/v1/storages/${saved.id}`, keys, person);
+    const both = { s3AccessKeyId: s3.accessKeyId, s3SecretAccessKey: s3.secretAccessKey };
+    for (const credentials of [null, '1|kek-of-nobody|AAAAAAAAAAAAAAAA|AAAA|AAAAAAAAAAAAAAAAAAAAAA']) {
+      await api.postgres.query('UPDATE storages SET credentials = $2 WHERE id = $1', [saved.id, credentials]);
+      const half = await patch({ s3SecretAccessKey: s3.secretAccessKey });
+      expect([half.status, half.body.code]).toEqual(credentials === null ? [400, 'VALIDATION'] : [422, 'S3_CREDENTIALS']);
+      expect(await patch(both)).toMatchObject({ status: 200, body: { hasCredentials: true } });
+      expect(await call('POST', `/v1/storages/${saved.id}/test`, undefined, person)).toMatchObject({ body: { success: true } });
+    }
+  });
+
   it('in a private network are refused unless the settings allow it, also those that were saved before', async () => {
     const person = await api.register();
     const saved = await create(s3Dto({ name: 'soon forbidden' }), person);

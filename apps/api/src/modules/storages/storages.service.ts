@@ -173,14 +173,21 @@ export class StoragesService {
   }
 
   private changedCredentials(row: StorageRow, dto: UpdateStorageDto): string | null {
-    if (dto.s3AccessKeyId === undefined && dto.s3SecretAccessKey === undefined) return row.credentials;
-    if (row.storageType !== 's3' || row.credentials === null) {
+    const { s3AccessKeyId: accessKeyId, s3SecretAccessKey: secretAccessKey } = dto;
+    if (accessKeyId === undefined && secretAccessKey === undefined) return row.credentials;
+    if (row.storageType !== 's3') {
       throw invalidFields('Only an s3 storage has keys. Leave them out.', { s3AccessKeyId: 's3AccessKeyId belongs to s3' });
+    }
+    // Both at once need nothing of what was there: it may be gone, or no key of the server may open it any more.
+    if (accessKeyId !== undefined && secretAccessKey !== undefined) return this.vault.seal(row, { accessKeyId, secretAccessKey });
+    if (row.credentials === null) {
+      const missing = accessKeyId === undefined ? 's3AccessKeyId' : 's3SecretAccessKey';
+      throw invalidFields('This storage has no keys any more. Give both.', { [missing]: `${missing} is missing` });
     }
     const known = this.vault.open(row, row.credentials);
     return this.vault.seal(row, {
-      accessKeyId: dto.s3AccessKeyId ?? known.accessKeyId,
-      secretAccessKey: dto.s3SecretAccessKey ?? known.secretAccessKey,
+      accessKeyId: accessKeyId ?? known.accessKeyId,
+      secretAccessKey: secretAccessKey ?? known.secretAccessKey,
     });
   }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { DynamicModule } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
 import type { DestinationStream } from 'pino';
@@ -11,9 +12,12 @@ interface SeenRequest extends IncomingMessage {
   readonly actor?: { readonly userId: string; readonly workspaceId: string };
 }
 
-/** Whose request it was and from which address, as far as it was found out: of refusals too. */
-const whoAndWhere = (request: SeenRequest): object => ({
-  ip: request.ip,
+/**
+ * Whose request it was and from which address, as far as it was found out: of refusals too. A request whose client has gone may have no socket any
+ * more: it has no address then, and asking Express for it would end the process.
+ */
+export const whoAndWhere = (request: SeenRequest): object => ({
+  ip: (request.socket as Socket | null) === null ? undefined : request.ip,
   ...(request.actor ? { userId: request.actor.userId, workspaceId: request.actor.workspaceId } : {}),
 });
 

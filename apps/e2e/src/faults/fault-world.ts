@@ -60,6 +60,8 @@ const POSTGRES_DISK_MB = 320;
 export const LEASE_MS = 30_000;
 /** What was committed is there after a kill, as in production; only a power cut could take it. */
 const KEEPS_COMMITS = { synchronous_commit: 'on', full_page_writes: 'on' };
+/** Fifty requests at once on a busy machine must not look like an agent that has gone. */
+export const OFFLINE_AFTER_MS = 6_000;
 /** Short enough to see an address expire. */
 const UPLOAD_URL_SECONDS = 10;
 
@@ -81,8 +83,34 @@ interface Late {
   apiPort: number;
 }
 
-async function startLinkedWorld(home: string, disks: Disks, late: Late): Promise<{ world: World; links: Omit<Links, 's3'> }> {
-  const api = await startTcpFaultProxy(() => late.apiPort);
+/** What was started, ended in reverse. */
+class Started {
+  private readonly ends: (() => Promise<void> | void)[] = [];
+
+  endsWith(end: () => Promise<void> | void): void {
+    this.ends.push(end);
+  }
+
+  async link(target: number | (() => number)): Promise<TcpFaultProxy> {
+    const link = await startTcpFaultProxy(target);
+    this.endsWith(() => link.stop());
+    return link;
+  }
+
+  async end(): Promise<void> {
+    for (const end of this.ends.splice(0).reverse()) await end();
+  }
+}
+
+interface Place {
+  readonly home: string;
+  readonly disks: Disks;
+  readonly started: Started;
+}
+
+async function startLinkedWorld({ home, disks, started }: Place): Promise<{ world: World; links: Omit<Links, 's3'> }> {
+  const late: Late = { apiPort: 0 };
+  const api = await started.link(() => late.apiPort);
   const own: Partial<Record<'postgres' | 'redis', TcpFaultProxy>> = {};
   const url = `http://127.0.0.1:${api.port}`;
   const world = await startWorld({
@@ -90,9 +118,14 @@ async function startLinkedWorld(home: string, disks: Disks, late: Late): Promise
     workers: 2,
     home: join(home, 'server'),
     postgres: { settings: KEEPS_COMMITS, ...(disks.postgres ? { home: disks.postgres.path } : {}) },
-    env: { PUBLIC_URL: url, UPLOAD_URL_SECONDS: String(UPLOAD_URL_SECONDS), LEASE_MS: String(LEASE_MS) },
+    env: {
+      PUBLIC_URL: url,
+      UPLOAD_URL_SECONDS: String(UPLOAD_URL_SECONDS),
+      LEASE_MS: String(LEASE_MS),
+      AGENT_OFFLINE_AFTER_MS: String(OFFLINE_AFTER_MS),
+    },
     through: async (server, port) => {
-      own[server] = await startTcpFaultProxy(port);
+      own[server] = await started.link(port);
       return own[server].port;
     },
     dial: (apiUrl) => {
@@ -100,15 +133,20 @@ async function startLinkedWorld(home: string, disks: Disks, late: Late): Promise
       return url;
     },
   });
+  started.endsWith(() => world.stop());
   const { postgres, redis } = own;
   if (!postgres || !redis) throw new Error('The links were not made');
   return { world, links: { api, postgres, redis } };
 }
 
-async function openS3(world: World): Promise<Pick<FaultWorld, 's3' | 's3Faults' | 's3Storage'> & { link: TcpFaultProxy }> {
+type OpenedS3 = Pick<FaultWorld, 's3' | 's3Faults' | 's3Storage'> & { readonly link: TcpFaultProxy };
+
+async function openS3(world: World, started: Started): Promise<OpenedS3> {
   const server = await startRgw();
+  started.endsWith(() => server.stop());
   const s3Faults = await startS3FaultProxy(server.endpoint);
-  const link = await startTcpFaultProxy(Number(new URL(s3Faults.endpoint).port));
+  started.endsWith(() => s3Faults.stop());
+  const link = await started.link(Number(new URL(s3Faults.endpoint).port));
   const bucket = await server.createBucket();
   const s3Storage = await world.person.call<StorageView>('POST', '/v1/storages', {
     storageType: 's3',
@@ -135,24 +173,22 @@ async function heal(world: FaultWorld): Promise<void> {
   await waitOnline(world.person, 'agent-1');
 }
 
-/** @throws Error when a part of it does not start; nothing is left then */
-export async function startFaultWorld(): Promise<FaultWorld> {
-  const home = await tempDir('rahatback-faults-', 0o755);
-  const disks = await mountDisks(home.path);
-  const { world, links } = await startLinkedWorld(home.path, disks, { apiPort: 0 });
-  const { link, ...s3 } = await openS3(world);
-  const identityPath = join(home.path, 'identity.txt');
+async function openWorld(place: Place): Promise<FaultWorld> {
+  const { home, disks, started } = place;
+  const { world, links } = await startLinkedWorld(place);
+  const { link, ...s3 } = await openS3(world, started);
+  const identityPath = join(home, 'identity.txt');
   await writeFile(identityPath, `${world.recovery.identity}\n`, { mode: 0o600 });
   await watchRows(world.server);
   let notes: string[] = [];
-  const all = { ...links, s3: link };
+  const all: Links = { ...links, s3: link };
   const faultWorld: FaultWorld = {
     ...world,
     ...s3,
     links: all,
     storageDisk: disks.storage,
     postgresDisk: disks.postgres,
-    folder: home.path,
+    folder: home,
     identityPath,
     note: (text) => void notes.push(text),
     takeNotes() {
@@ -161,16 +197,28 @@ export async function startFaultWorld(): Promise<FaultWorld> {
       return taken;
     },
     heal: () => heal(faultWorld),
-    async stop() {
-      for (const one of Object.values(all)) one.heal();
-      await world.stop();
-      for (const one of Object.values(all)) await one.stop();
-      await s3.s3Faults.stop();
-      await s3.s3.server.stop();
-      disks.storage?.unmount();
-      disks.postgres?.unmount();
-      await home.remove();
+    stop() {
+      for (const one of Object.values(all) as TcpFaultProxy[]) one.heal();
+      return started.end();
     },
   };
   return faultWorld;
+}
+
+/** @throws Error when a part of it does not start; nothing is left then */
+export async function startFaultWorld(): Promise<FaultWorld> {
+  const started = new Started();
+  const home = await tempDir('rahatback-faults-', 0o755);
+  started.endsWith(() => home.remove());
+  try {
+    const disks = await mountDisks(home.path);
+    started.endsWith(() => {
+      disks.storage?.unmount();
+      disks.postgres?.unmount();
+    });
+    return await openWorld({ home: home.path, disks, started });
+  } catch (error) {
+    await started.end();
+    throw error;
+  }
 }

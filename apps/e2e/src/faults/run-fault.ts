@@ -17,6 +17,12 @@ export async function openFaultBench(): Promise<FaultBench> {
   }
 }
 
+/** @throws Error when the world did not start: its own error says why */
+export function opened(bench: FaultBench | undefined): FaultBench {
+  if (!bench) throw new Error('The world of the faults did not start');
+  return bench;
+}
+
 /**
  * One fault: the case does it and looks at what its row asks for; then the world is healed, everything must end, and I1-I8 must hold.
  * @throws Error when the fault could not be brought about

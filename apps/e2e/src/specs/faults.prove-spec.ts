@@ -1,7 +1,7 @@
 import { recordProofFact } from '@rahatback/testing';
 import { allFaults } from '../faults/all-faults.js';
 import type { FaultOutcome } from '../faults/fault-case.js';
-import { openFaultBench, runFault, type FaultBench } from '../faults/run-fault.js';
+import { opened, openFaultBench, runFault, type FaultBench } from '../faults/run-fault.js';
 
 /** Only these rows, while one of them is being written: FAULT_ROWS=20,21. */
 const rows = (process.env.FAULT_ROWS ?? '').split(',').filter(Boolean).map(Number);
@@ -9,7 +9,7 @@ const cases = allFaults().filter(({ row }) => rows.length === 0 || rows.includes
 
 /** Every row of the table of faults that has a case: `script/prove faults`. */
 describe('the product holds when', () => {
-  let bench: FaultBench;
+  let bench: FaultBench | undefined;
   const outcomes: FaultOutcome[] = [];
 
   beforeAll(async () => {
@@ -17,7 +17,7 @@ describe('the product holds when', () => {
   }, 180_000);
 
   afterAll(async () => {
-    await bench.world.stop();
+    await bench?.world.stop();
     recordProofFact('faults', {
       cases: outcomes.length,
       planned: allFaults().length,
@@ -31,7 +31,7 @@ describe('the product holds when', () => {
   it.each(cases)(
     'row $row: $title',
     async (fault) => {
-      const outcome = await runFault(bench, fault);
+      const outcome = await runFault(opened(bench), fault);
       outcomes.push(outcome);
       if (rows.length > 0) process.stdout.write(`row ${outcome.row}, ${outcome.seconds} s: ${outcome.notes.join('; ')}\n`);
       expect(outcome.violations).toEqual([]);

@@ -1,11 +1,11 @@
 import { waitFor } from '@rahatback/testing';
 import { waitOnline } from '../../system/agent-side.js';
 import { mustHold, type FaultCase } from '../fault-case.js';
-import { LEASE_MS, type FaultWorld } from '../fault-world.js';
+import { LEASE_MS, OFFLINE_AFTER_MS, type FaultWorld } from '../fault-world.js';
 import { backupOf, endOf, goodBackup, holdDumps, isOnline, jobTo, said, startBackup } from '../operations.js';
 
-/** An agent that was silent for 3 s is offline here. The limits leave room for a busy machine. */
-const OFFLINE_WITHIN_MS = 15_000;
+/** The limits leave room for a busy machine. */
+const OFFLINE_WITHIN_MS = OFFLINE_AFTER_MS + 14_000;
 const FENCED_WITHIN_MS = LEASE_MS + 40_000;
 
 const isLost = (world: FaultWorld, id: string): Promise<unknown> =>
@@ -106,7 +106,7 @@ const halfOpen: FaultCase = {
       { timeoutMs: OFFLINE_WITHIN_MS, describe: 'both sides to notice' },
     ).catch(() => undefined);
     world.note(
-      `with a limit of 3 s (45 s by default): server after ${seen.server ?? '?'} ms, agent after ${seen.agent ?? '?'} ms`,
+      `with a limit of ${OFFLINE_AFTER_MS / 1_000} s (45 s by default): server after ${seen.server ?? '?'} ms, agent after ${seen.agent ?? '?'} ms`,
     );
     world.links.api.heal();
     await waitOnline(world.person, 'agent-1');

@@ -45,7 +45,8 @@ const dataLost: FaultCase = {
     const jobs = await jobsTo(world, JOBS_IN_FLIGHT);
     const held = await holdDumps(world);
     try {
-      const ids = await Promise.all(jobs.map((job) => startBackup(world, job)));
+      const ids: string[] = [];
+      for (const job of jobs) ids.push(await startBackup(world, job));
       await held.waiting();
       await redis.kill();
       await redis.restart({ loseData: true });

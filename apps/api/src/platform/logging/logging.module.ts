@@ -21,6 +21,16 @@ export const whoAndWhere = (request: SeenRequest): object => ({
   ...(request.actor ? { userId: request.actor.userId, workspaceId: request.actor.workspaceId } : {}),
 });
 
+/** The logger asks when a request comes and when it is answered, and writes both: what was known at first would stand in the line twice. */
+export function onceAnswered(propsOf: (request: SeenRequest) => object): (request: SeenRequest) => object {
+  const asked = new WeakSet<SeenRequest>();
+  return (request) => {
+    if (asked.has(request)) return propsOf(request);
+    asked.add(request);
+    return {};
+  };
+}
+
 /** Structured logs, one JSON line each, with the correlation id and without headers, bodies and tickets. */
 export function loggingModule(service: 'api' | 'worker', destination?: DestinationStream): DynamicModule {
   return LoggerModule.forRootAsync({
@@ -35,7 +45,7 @@ export function loggingModule(service: 'api' | 'worker', destination?: Destinati
           const id = correlationId();
           return id === undefined ? {} : { correlationId: id };
         },
-        customProps: whoAndWhere,
+        customProps: onceAnswered(whoAndWhere),
         quietReqLogger: true,
         autoLogging: { ignore: (request: IncomingMessage) => /^\/(health|metrics)/.test(request.url ?? '') },
         customLogLevel: (_request: unknown, response: { statusCode: number }, error?: Error) =>

@@ -34,7 +34,10 @@ describe('the module graph', () => {
     try {
       await app.listen(0, '127.0.0.1');
       const ready = await fetch(`${await app.getUrl()}/health/ready`);
-      expect([ready.status, await ready.json()]).toEqual([200, { status: 'ok', checks: { postgres: 'up', redis: 'up' } }]);
+      expect([ready.status, await ready.json()]).toEqual([
+        200,
+        { status: 'ok', checks: { postgres: 'up', redis: 'up' }, warnings: [] },
+      ]);
       for (const module of DOMAIN_MODULES) expect(app.get(module)).toBeInstanceOf(module);
     } finally {
       await app.close();

@@ -156,6 +156,9 @@ export class ServerLink {
     }
     socket.on('disconnect', (reason) => {
       log.info({ reason }, 'Disconnected from the server');
+      // What the client library holds back while it thinks the server gone (a stepped clock is enough) it would send on the next connection, before
+      // this agent has said who it is. Whoever asked hears of the disconnection instead, and asks again.
+      socket.sendBuffer = [];
       this.#lost();
       handlers.onChange({ link: 'connecting', error: null });
       // Only a break on the way is mended by the client library itself.

@@ -242,6 +242,22 @@ describe('the daemon against a server', () => {
     await waitFor(() => server.results().length === 1, { describe: 'a result on it' });
   });
 
+  it('says who it is first, also when its clock steps while it asks', async () => {
+    await start();
+    await online();
+    // The client library takes the server for gone, and what is asked then for later.
+    const now = Date.now.bind(Date);
+    const clock = jest.spyOn(Date, 'now').mockImplementation(() => now() + 3_600_000);
+    try {
+      await server.send(test());
+      await waitFor(() => server.results().length === 1, { describe: 'the result on a new connection' });
+    } finally {
+      clock.mockRestore();
+    }
+    expect(server.firstEvents).toEqual(server.registrations.map(() => 'agent:register'));
+    expect(server.registrations.length).toBeGreaterThan(1);
+  });
+
   it('gives work up when it was out of touch for longer than its lease', async () => {
     work = endless;
     server.script = { heartbeatIntervalMs: 200, leaseMs: 1_500 };

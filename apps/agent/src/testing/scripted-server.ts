@@ -60,6 +60,8 @@ export class ScriptedServer {
   readonly received: RecordedMessage[] = [];
   readonly journals: (readonly JournalEntry[])[] = [];
   readonly registrations: RegisterMessage[] = [];
+  /** What came first on each connection. */
+  readonly firstEvents: string[] = [];
   readonly storage = new ScriptedStorage();
   /** Codes that enrol, once each. */
   readonly enrolCodes = new Set<string>();
@@ -185,6 +187,11 @@ export class ScriptedServer {
   #greet(socket: AgentSocket): void {
     const nonce = randomBytes(32).toString('base64');
     const { serverId } = this.#requireAgent().identity;
+    const first = (event: string): void => {
+      this.firstEvents.push(event);
+      socket.offAny(first);
+    };
+    socket.onAny(first);
     socket.on('agent:register', (message, ack) => {
       const answer = this.#register(nonce, message);
       if (answer.ok) this.#socket = socket;

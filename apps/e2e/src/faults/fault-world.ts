@@ -54,7 +54,8 @@ export interface FaultWorld extends World {
   heal(): Promise<void>;
 }
 
-const STORAGE_DISK_MB = 256;
+/** Room for all backups that the cases of one run leave behind. */
+const STORAGE_DISK_MB = 512;
 const POSTGRES_DISK_MB = 320;
 /** Longer than it takes to notice that a worker stands still (20 s), as in production, where it is 15 minutes. */
 export const LEASE_MS = 30_000;

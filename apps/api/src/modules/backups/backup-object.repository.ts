@@ -32,12 +32,16 @@ export const keepUpload = async (
   return tx.findOneByOrFail(BackupObjectRow, { backupId: ref.backupId, fence: ref.fence, object });
 };
 
+export interface StoredObjectFacts {
+  readonly object: string;
+  readonly sizeBytes: number;
+  /** hex */
+  readonly sha256: string;
+  readonly stamp?: string;
+}
+
 /** Records what the storage has confirmed. Writing the same again changes nothing. */
-export const keepStored = async (
-  tx: Tx,
-  ref: AttemptRef & { workspaceId: string },
-  stored: { readonly object: string; readonly sizeBytes: number; readonly sha256: string; readonly stamp?: string },
-): Promise<void> => {
+export const keepStored = async (tx: Tx, ref: AttemptRef & { workspaceId: string }, stored: StoredObjectFacts): Promise<void> => {
   await tx.query(
     `INSERT INTO backup_objects (backup_id, fence, object, workspace_id, state, size_bytes, sha256, stamp)
      VALUES ($1, $2, $3, $4, 'stored', $5, $6, $7)

@@ -13,6 +13,7 @@ import { AttemptStorage, type Place } from './attempt-storage.service.js';
 import { markUnclean } from './backup-attempt.repository.js';
 import type { BackupObjectRow } from './backup-object.entity.js';
 import { findObject, forgetOpenObjects, keepStored, keepUpload, objectKey, objectsOf } from './backup-object.repository.js';
+import type { StoredObjectFacts } from './backup-object.repository.js';
 
 const CONFIRMED: Confirmed = { confirmed: true };
 const HOW_TO_CUT: UploadBeginAnswer = { partSizeBytes: STORAGE_PART_SIZE_BYTES, maxParts: MAX_PARTS_PER_VOLUME };
@@ -131,12 +132,7 @@ export class BackupUploads {
   }
 
   /** `stored` null: it came to nothing. @returns whether the attempt still counts; if not, its place is marked for the cleanup */
-  private recordStored(
-    agent: AgentSession,
-    message: unknown,
-    place: Place,
-    stored: Parameters<typeof keepStored>[2] | null,
-  ): Promise<boolean> {
+  private recordStored(agent: AgentSession, message: unknown, place: Place, stored: StoredObjectFacts | null): Promise<boolean> {
     return this.database.inWorkspace(agent.workspaceId, async (tx) => {
       const work = await this.guard.find(tx, agent, reportOf(message), true);
       if (!isCurrent(work)) await markUnclean(tx, place);
